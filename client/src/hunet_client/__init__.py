@@ -1,0 +1,1 @@
+"""Client of the Mamba-HUNet serving system. Research use only."""
