@@ -1,0 +1,34 @@
+"""The networks, by name."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from mamba_hunet.networks.mamba_hunet import MambaHUNet
+
+_NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "mamba_hunet": MambaHUNet,
+}
+
+
+def list_models() -> tuple[str, ...]:
+    """Names that `create_model` takes."""
+    return tuple(_NETWORKS)
+
+
+def create_model(name: str = "mamba_hunet", **overrides: object) -> nn.Module:
+    """Builds a network with fresh weights.
+
+    Args:
+        name: one of `list_models()`.
+        overrides: constructor arguments of that network, such as ``embed_dim=32``.
+
+    Returns:
+        A module that maps normalised slices (batch, 1, height, width) float32 to lesion logits of the same shape.
+
+    Raises:
+        ValueError: the name is not known.
+    """
+    if name not in _NETWORKS:
+        raise ValueError(f"unknown network {name!r}; choose one of {', '.join(_NETWORKS)}")
+    return _NETWORKS[name](**overrides)

@@ -1,0 +1,81 @@
+"""HUNet's convolutional parts: the blocks of the full-resolution pathway and the upsampling blocks.
+
+Channels come first here: (batch, channels, height, width).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mamba_hunet.networks.vss import PatchExpanding
+
+
+class ConvBlock(nn.Sequential):
+    """3x3 convolution, batch normalisation, rectifier. (batch, in, h, w) -> (batch, out, h / stride, w / stride)."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.LeakyReLU(0.01, inplace=True),
+        )
+
+
+class ConvPathway(nn.Module):
+    """Keeps what a patch of 4x4 pixels would lose: features at full, half and quarter resolution.
+
+    Shapes:
+        (batch, in_channels, h, w) -> (batch, c0, h, w), (batch, c1, h / 2, w / 2), (batch, c2, h / 4, w / 4).
+    """
+
+    def __init__(self, in_channels: int, channels: tuple[int, int, int]) -> None:
+        super().__init__()
+        full, half, quarter = channels
+        self.full = nn.Sequential(ConvBlock(in_channels, full), ConvBlock(full, full))
+        self.half = nn.Sequential(ConvBlock(full, half, stride=2), ConvBlock(half, half))
+        self.quarter = ConvBlock(half, quarter, stride=2)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        full = self.full(image)
+        half = self.half(full)
+        return full, half, self.quarter(half)
+
+
+class TokenUpsampling(nn.Module):
+    """HUNet upsampling between VSS stages: patch expanding and a transposed convolution side by side, then the skip.
+
+    Shapes:
+        coarse (batch, h, w, dim), skip (batch, 2h, 2w, dim / 2) -> (batch, 2h, 2w, dim / 2).
+    """
+
+    def __init__(self, dim: int, dropout: float) -> None:
+        super().__init__()
+        half = dim // 2
+        self.expanding = PatchExpanding(dim)
+        self.transposed = nn.ConvTranspose2d(dim, half, kernel_size=2, stride=2)
+        self.fuse = nn.Sequential(
+            nn.Conv2d(dim, half, kernel_size=1, bias=False), nn.BatchNorm2d(half), ConvBlock(half, half)
+        )
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        tokens = self.expanding(coarse).permute(0, 3, 1, 2)
+        up = tokens + self.transposed(coarse.permute(0, 3, 1, 2))
+        fused = self.fuse(torch.cat((up, skip.permute(0, 3, 1, 2)), dim=1))
+        return self.dropout(fused).permute(0, 2, 3, 1)
+
+
+class ConvUpsampling(nn.Module):
+    """HUNet upsampling towards full resolution: transposed convolution, skip, convolutions.
+
+    Shapes:
+        coarse (batch, in, h, w), skip (batch, out, 2h, 2w) -> (batch, out, 2h, 2w).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, convolutions: int = 1) -> None:
+        super().__init__()
+        self.transposed = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2)
+        extra = [ConvBlock(out_channels, out_channels) for _ in range(convolutions - 1)]
+        self.convolutions = nn.Sequential(ConvBlock(2 * out_channels, out_channels), *extra)
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        return self.convolutions(torch.cat((self.transposed(coarse), skip), dim=1))

@@ -1,0 +1,97 @@
+"""2D selective scan (SS2D): a state-space model read over an image in four directions.
+
+Source: Liu et al., "VMamba: Visual State Space Model", 2024, section 4.2; the recurrence is equation 2 of Gu and Dao,
+"Mamba", 2023, discretised as in their code: ``exp(delta A)`` for the state and ``delta B`` for the input.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from mamba_hunet.selective_scan import selective_scan
+
+DIRECTIONS = 4
+
+
+def unfold_directions(image: Tensor) -> Tensor:
+    """Reads an image as four sequences: along rows, along columns, and both backwards.
+
+    Args:
+        image: (batch, channels, height, width).
+
+    Returns:
+        (batch, 4, channels, height * width).
+    """
+    along_rows = image.flatten(2)
+    along_columns = image.transpose(2, 3).flatten(2)
+    forwards = torch.stack((along_rows, along_columns), dim=1)
+    return torch.cat((forwards, forwards.flip(-1)), dim=1)
+
+
+def merge_directions(sequences: Tensor, height: int, width: int) -> Tensor:
+    """Adds four sequences up again where they lie in the image; the adjoint of `unfold_directions`.
+
+    Args:
+        sequences: (batch, 4, channels, height * width).
+
+    Returns:
+        (batch, channels, height, width).
+    """
+    both = sequences[:, :2] + sequences[:, 2:].flip(-1)
+    along_rows = both[:, 0].unflatten(-1, (height, width))
+    along_columns = both[:, 1].unflatten(-1, (width, height))
+    return along_rows + along_columns.transpose(2, 3)
+
+
+class SS2D(nn.Module):
+    """Four-direction selective scan with input-dependent step, input and output matrices.
+
+    Shapes:
+        (batch, d_inner, height, width) -> same.
+
+    Args:
+        d_inner: channels.
+        d_state: states per channel.
+        dt_rank: rank of the step-size projection.
+    """
+
+    def __init__(self, d_inner: int, d_state: int = 8, dt_rank: int | None = None) -> None:
+        super().__init__()
+        self.d_inner = d_inner
+        self.d_state = d_state
+        self.dt_rank = dt_rank or math.ceil(d_inner / 32)
+        per_direction = self.dt_rank + 2 * d_state
+        self.x_proj = nn.Conv2d(d_inner, DIRECTIONS * per_direction, kernel_size=1, bias=False)
+        self.dt_weight = nn.Parameter(torch.empty(DIRECTIONS, d_inner, self.dt_rank))
+        self.dt_bias = nn.Parameter(torch.empty(DIRECTIONS * d_inner))
+        states = torch.arange(1, d_state + 1, dtype=torch.float32)
+        self.A_log = nn.Parameter(states.log().repeat(DIRECTIONS * d_inner, 1))
+        self.D = nn.Parameter(torch.ones(DIRECTIONS * d_inner))
+        self._init_step_size()
+
+    def _init_step_size(self, low: float = 1e-3, high: float = 0.1) -> None:
+        """Steps start log-uniform in [low, high]: the bias is the inverse of softplus there (Mamba, section 3.6)."""
+        nn.init.uniform_(self.dt_weight, -(self.dt_rank**-0.5), self.dt_rank**-0.5)
+        step = torch.exp(torch.empty_like(self.dt_bias).uniform_(math.log(low), math.log(high)))
+        with torch.no_grad():
+            self.dt_bias.copy_(step + torch.log(-torch.expm1(-step)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, height, width = x.shape
+        # The projection is pointwise, so it is taken once on the image; only its few channels are read four ways.
+        projected = self.x_proj(x).unflatten(1, (DIRECTIONS, -1))
+        by_direction = torch.stack([unfold_directions(projected[:, k])[:, k] for k in range(DIRECTIONS)], dim=1)
+        step, B, C = by_direction.split((self.dt_rank, self.d_state, self.d_state), dim=2)
+        delta = torch.matmul(self.dt_weight, step)
+        y = selective_scan(
+            unfold_directions(x).flatten(1, 2),
+            delta.flatten(1, 2),
+            -torch.exp(self.A_log),
+            B.contiguous(),
+            C.contiguous(),
+            self.D,
+            self.dt_bias,
+            True,
+        )
+        return merge_directions(y.unflatten(1, (DIRECTIONS, self.d_inner)), height, width)

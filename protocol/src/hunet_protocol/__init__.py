@@ -1,0 +1,1 @@
+"""Protocol buffers and gRPC stubs of the Mamba-HUNet serving system."""
