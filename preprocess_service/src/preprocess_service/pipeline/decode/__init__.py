@@ -1,0 +1,46 @@
+"""Reads a scan file of any supported format, one module a format, told apart by content and not by name."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+from preprocess_service.pipeline.content import check_content
+from preprocess_service.pipeline.decode import nifti
+from preprocess_service.pipeline.decode.source import ScanSource
+from preprocess_service.pipeline.errors import UnreadableScanError
+from preprocess_service.pipeline.scan import Limits, Scan
+
+_DICOM_MAGIC_OFFSET = 128
+_SNIFFED_BYTES = 132
+
+
+def read_scan(data: bytes | Path | BinaryIO, *, file_name: str, limits: Limits | None = None) -> Scan:
+    """Decodes a scan and checks that its grid and its values are usable.
+
+    data: the file's bytes, its path, or a stream that is read once from front to end, in small pieces.
+    file_name: used in error messages only.
+    Raises ScanError.
+    """
+    if isinstance(data, Path):
+        with data.open("rb") as stream:
+            return _read_stream(stream, file_name, limits or Limits())
+    return _read_stream(io.BytesIO(data) if isinstance(data, bytes) else data, file_name, limits or Limits())
+
+
+def _read_stream(stream: BinaryIO, file_name: str, limits: Limits) -> Scan:
+    source = ScanSource(stream, file_name, limits)
+    start = source.peek(_SNIFFED_BYTES)
+    if nifti.is_nifti(start):
+        scan = nifti.read_nifti(source)
+    elif start[_DICOM_MAGIC_OFFSET:] == b"DICM":
+        raise UnreadableScanError(
+            file_name, "dicom_not_supported", "this is a DICOM file", "Convert the series to NIfTI, e.g. with dcm2niix"
+        )
+    else:
+        raise UnreadableScanError(
+            file_name, "not_nifti", "this is not a NIfTI file", "Send a .nii or .nii.gz file (NIfTI-1 or NIfTI-2)"
+        )
+    check_content(scan)
+    return scan

@@ -1,0 +1,60 @@
+"""Everything needed to go from a network's predictions back to the scan's grid, and to say how its slices were made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version
+
+from preprocess_service.pipeline.geometry import InPlaneMode, SliceGeometry
+from preprocess_service.pipeline.intensity import Intensity
+from preprocess_service.pipeline.scan import ScanFormat
+
+MANIFEST_VERSION = 1
+_SOFTWARE = ("hunet-preprocess-service", "numpy", "scipy", "nibabel")
+
+
+class Severity(StrEnum):
+    """How much a quality flag matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityFlag:
+    """Something about a scan that a reader of its result should know. `code` is stable and meant for machines."""
+
+    code: str
+    message: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Field for field the protocol's Manifest.
+
+    shape: voxels along i, j, k; spacing_mm: millimetres along each.
+    affine: 4x4 voxel index to world RAS millimetres, row by row, 16 numbers.
+    nifti_header: 348 or 540 bytes, see `Scan`.
+    software: distribution names and versions.
+    """
+
+    manifest_version: int
+    input_sha256: str
+    input_bytes: int
+    format: ScanFormat
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    affine: tuple[float, ...]
+    nifti_header: bytes
+    geometry: SliceGeometry
+    intensity: Intensity
+    in_plane_mode: InPlaneMode
+    quality_flags: tuple[QualityFlag, ...]
+    software: tuple[tuple[str, str], ...]
+
+
+def software_versions() -> tuple[tuple[str, str], ...]:
+    """Name and version of each distribution whose version can change the slices."""
+    return tuple((name, version(name)) for name in _SOFTWARE)
