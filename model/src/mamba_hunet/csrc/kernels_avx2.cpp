@@ -1,0 +1,6 @@
+// Compiled with -mavx2 -mfma.
+#include "backward.h"
+
+namespace mamba_hunet {
+const Kernels<float> kAvx2Float = kernels<Simd<float, 8>>();
+}  // namespace mamba_hunet

@@ -1,0 +1,6 @@
+// Compiled with -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma.
+#include "backward.h"
+
+namespace mamba_hunet {
+const Kernels<float> kAvx512Float = kernels<Simd<float, 16>>();
+}  // namespace mamba_hunet
