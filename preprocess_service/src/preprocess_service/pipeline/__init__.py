@@ -1,12 +1,13 @@
 """The one preprocessing truth, used by the service and by training: plain numpy, no torch, no network.
 
-    scan = read_scan(Path("flair.nii.gz"), file_name="flair.nii.gz")
-    prepared = prepare_scan(scan)
-    slices = prepared.slices(0, prepared.manifest.geometry.slice_count)       # (n, 256, 256) float32
-    volume = restore_volume(prepared.manifest, [(0, probabilities)])          # (i, j, k) float32
+scan = read_scan(Path("flair.nii.gz"), file_name="flair.nii.gz")
+prepared = prepare_scan(scan)
+slices = prepared.slices(0, prepared.manifest.geometry.slice_count)       # (n, 256, 256) float32
+volume = restore_volume(prepared.manifest, [(0, probabilities)])          # (i, j, k) float32
 """
 
 from preprocess_service.pipeline.decode import read_scan
+from preprocess_service.pipeline.decode.memory import scan_from_array
 from preprocess_service.pipeline.errors import RestoreError, ScanError
 from preprocess_service.pipeline.geometry import (
     InPlaneMode,
@@ -43,6 +44,7 @@ __all__ = [
     "prepare_scan",
     "read_scan",
     "restore_volume",
+    "scan_from_array",
     "to_native",
     "to_network",
 ]

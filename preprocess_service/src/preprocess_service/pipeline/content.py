@@ -28,7 +28,7 @@ def pieces(volume: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]
 
 
 def check_content(scan: Scan) -> None:
-    """Raises ScanContentError for NaN or infinite values, a constant volume, a label mask, CT, normalised values."""
+    """Raises ScanContentError for non-finite values, a constant volume, a mask, CT, normalised values."""
     bad_voxels = sum(piece.size - int(np.isfinite(piece).sum()) for piece in pieces(scan.data))
     if bad_voxels:
         raise ScanContentError(

@@ -7,8 +7,8 @@ Anatomy has one orientation on every slice, whatever the file's: rows and column
     coronal   superior, inferior    right, left
     sagittal  superior, inferior    anterior, posterior
 
-The slice number is the scan's own index along the slice axis. An oblique scan keeps its own planes: its axes are named
-by the world axes they are closest to, and nothing is resampled across slices.
+The slice number is the scan's own index along the slice axis. An oblique scan keeps its own planes: its axes
+are named by the world axes they are closest to, and nothing is resampled across slices.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from statistics import median
+from typing import TypeVar
 
 import nibabel as nib
 import numpy as np
@@ -31,11 +32,12 @@ CANVAS_SPACING_MM = 1.0
 _ANISOTROPY = 1.5
 _LEFT_RIGHT, _POSTERIOR_ANTERIOR, _INFERIOR_SUPERIOR = 0, 1, 2
 
+Voxel = TypeVar("Voxel", bound=np.generic)
 Bounds = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 class SlicePlane(StrEnum):
-    """Plane of the network's slices; AUTO is through the coarsest axis, and axial when voxels are near isotropic."""
+    """Plane of the network's slices; AUTO: through the coarsest axis, axial if voxels are near isotropic."""
 
     AUTO = "auto"
     AXIAL = "axial"
@@ -60,7 +62,7 @@ _WORLD_AXES = {
 
 @dataclass(frozen=True, slots=True)
 class SliceGeometry:
-    """Where network slices lie in the scan's voxel array (i, j, k); field for field the protocol's SliceGeometry.
+    """Where network slices lie in the voxel array (i, j, k); field for field the protocol's SliceGeometry.
 
     slice_axis, row_axis, column_axis: a permutation of 0, 1, 2.
     row_step, column_step: size of a network pixel in native pixels.
@@ -122,8 +124,8 @@ def plan_slices(
     )
 
 
-def oriented(volume: npt.NDArray[np.generic], geometry: SliceGeometry) -> npt.NDArray[np.generic]:
-    """A view (slice, row, column) of a volume (i, j, k), anatomically oriented; writing to it writes to the volume."""
+def oriented(volume: npt.NDArray[Voxel], geometry: SliceGeometry) -> npt.NDArray[Voxel]:
+    """A view (slice, row, column) of a volume (i, j, k), anatomically oriented."""
     view = volume.transpose(geometry.slice_axis, geometry.row_axis, geometry.column_axis)
     rows = slice(None, None, -1 if geometry.flip_rows else 1)
     columns = slice(None, None, -1 if geometry.flip_columns else 1)
@@ -131,7 +133,7 @@ def oriented(volume: npt.NDArray[np.generic], geometry: SliceGeometry) -> npt.ND
 
 
 def to_network(native_slices: npt.NDArray[np.float32], geometry: SliceGeometry) -> npt.NDArray[np.float32]:
-    """Oriented native slices (..., native_rows, native_columns) on the canvas (..., 256, 256); 0 outside the scan.
+    """Oriented native slices (..., rows, columns) on the canvas (..., 256, 256); 0 outside the scan.
 
     Linear, and anti-aliased where native pixels are smaller than the network's.
     """
@@ -139,7 +141,7 @@ def to_network(native_slices: npt.NDArray[np.float32], geometry: SliceGeometry) 
 
 
 def to_native(network_slices: npt.NDArray[np.float32], geometry: SliceGeometry) -> npt.NDArray[np.float32]:
-    """Network slices (..., 256, 256) on oriented native pixels (..., native_rows, native_columns); 0 off the canvas."""
+    """Network slices (..., 256, 256) on oriented native pixels (..., rows, columns); 0 off the canvas."""
     return resample(network_slices, *_to_native_matrices(geometry))
 
 
@@ -170,7 +172,9 @@ def _lay_canvas(
 def _to_network_matrices(geometry: SliceGeometry) -> tuple[sparse.csr_array, sparse.csr_array]:
     return (
         to_network_matrix(geometry.native_rows, CANVAS_PIXELS, geometry.row_step, geometry.row_origin),
-        to_network_matrix(geometry.native_columns, CANVAS_PIXELS, geometry.column_step, geometry.column_origin),
+        to_network_matrix(
+            geometry.native_columns, CANVAS_PIXELS, geometry.column_step, geometry.column_origin
+        ),
     )
 
 
@@ -178,5 +182,7 @@ def _to_network_matrices(geometry: SliceGeometry) -> tuple[sparse.csr_array, spa
 def _to_native_matrices(geometry: SliceGeometry) -> tuple[sparse.csr_array, sparse.csr_array]:
     return (
         to_native_matrix(geometry.native_rows, CANVAS_PIXELS, geometry.row_step, geometry.row_origin),
-        to_native_matrix(geometry.native_columns, CANVAS_PIXELS, geometry.column_step, geometry.column_origin),
+        to_native_matrix(
+            geometry.native_columns, CANVAS_PIXELS, geometry.column_step, geometry.column_origin
+        ),
     )

@@ -7,13 +7,13 @@ import numpy.typing as npt
 
 from preprocess_service.pipeline.geometry import Bounds
 
-# A plane belongs to the head when it holds this fraction of the fullest plane's bright voxels: noise does not.
+# A plane belongs to the head when it holds this fraction of the fullest plane's bright voxels.
 _MIN_PLANE_FRACTION = 0.02
 
 
 def find_head(volume: npt.NDArray[np.float32], threshold: float) -> Bounds:
-    """First and last voxel index of the head along i, j, k, from how many voxels exceed `threshold` in each plane."""
-    # Slab by slab along the axis that is slowest in memory: each is one stretch of it, and the mask stays small.
+    """First and last voxel index of the head along i, j, k: planes with enough voxels over `threshold`."""
+    # Slab by slab along the axis that is slowest in memory: each is one stretch, and its mask is small.
     memory_order = np.argsort([-abs(stride) for stride in volume.strides])
     slabs = volume.transpose(memory_order)
     counts = [np.zeros(size, dtype=np.int64) for size in slabs.shape]

@@ -1,8 +1,9 @@
 """Brings every scanner's grey values to one scale on which normal brain tissue lies about 0.
 
-Brain tissue is the bulk of a FLAIR image and, CSF and air being dark and fat scarce, its main bright mode, with the skull
-on or off. So the peak of the histogram over the *logarithm* of intensity (value times count: one weight per relative
-change, which lets a large dark mode weigh little) is taken as the tissue's grey value, and the spread about it as the unit:
+Brain tissue is the bulk of a FLAIR image and, CSF and air being dark and fat scarce, its main bright mode,
+with the skull on or off. So the peak of the histogram over the *logarithm* of intensity (value times count: one
+weight per relative change, which lets a large dark mode weigh little) is taken as the tissue's grey value, and
+the spread about it as the unit:
 
     m = argmax of the smoothed histogram over log intensity
     s = standard deviation of the values within [0.7 m, 1.3 m]
@@ -47,15 +48,9 @@ class Intensity:
     sharpening_sigma_mm: float
     denoised: bool
 
-    @property
-    def background(self) -> float:
-        """z of an empty pixel."""
-        return float(np.clip((0.0 - self.center) / self.scale, -Z_LIMIT, Z_LIMIT))
-
     def normalise(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """z of clipped grey values, float32."""
-        result: npt.NDArray[np.float32] = (values - np.float32(self.center)) * np.float32(1.0 / self.scale)
-        return result
+        return (values - np.float32(self.center)) * np.float32(1.0 / self.scale)
 
     def clip(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Grey values within the clip range, a new array."""
@@ -86,7 +81,7 @@ class _Histogram:
 
     @property
     def centers(self) -> npt.NDArray[np.float64]:
-        return (np.arange(_BINS) + 0.5) * (self.top / _BINS)
+        return (np.arange(_BINS, dtype=np.float64) + 0.5) * (self.top / _BINS)
 
     def quantile(self, fraction: float, lowest: float = 0.0) -> float:
         """Value below which `fraction` of the values over `lowest` lie, to a bin's width."""
@@ -100,7 +95,7 @@ class _Histogram:
 def fit_intensity(volume: npt.NDArray[np.float32], *, denoised: bool = False) -> Intensity:
     """Finds the grey-value scale of a volume, (i, j, k) float32, finite.
 
-    Raises ValueError where no tissue peak can be found: no positive values, or none that spread about the peak.
+    Raises ValueError where there is no tissue peak: no positive values, or none that spread about the peak.
     """
     histogram = _robust_histogram(volume)
     foreground = _FOREGROUND_FRACTION * histogram.quantile(0.999)
@@ -151,7 +146,8 @@ def _tissue_peak(histogram: _Histogram, lowest: float, highest: float) -> float:
 
 def _spread(histogram: _Histogram, center: float) -> float:
     values = histogram.centers
-    weights = histogram.counts * ((values >= _TISSUE_RANGE[0] * center) & (values <= _TISSUE_RANGE[1] * center))
+    tissue = (values >= _TISSUE_RANGE[0] * center) & (values <= _TISSUE_RANGE[1] * center)
+    weights = histogram.counts * tissue
     total = weights.sum()
     if total == 0:
         return 0.0

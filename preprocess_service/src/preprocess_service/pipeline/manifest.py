@@ -1,4 +1,4 @@
-"""Everything needed to go from a network's predictions back to the scan's grid, and to say how its slices were made."""
+"""All that is needed to go from predictions back to the scan's grid, and to say how its slices were made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QualityFlag:
-    """Something about a scan that a reader of its result should know. `code` is stable and meant for machines."""
+    """Something a reader of the result should know about the scan; `code` is stable, for machines."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""From a scan to network slices: fit the grey scale, find the head, lay the canvas; slices are made when asked for."""
+"""From a scan to network slices: fit the grey scale, find the head, lay the canvas; make slices on demand."""
 
 from __future__ import annotations
 
@@ -88,4 +88,6 @@ def _fit(scan: Scan, options: PrepareOptions) -> Intensity:
     try:
         return fit_intensity(scan.data, denoised=options.denoise)
     except ValueError as exc:
-        raise ScanContentError(scan.file_name, "no_tissue_peak", str(exc), "Send a FLAIR scan of a head") from exc
+        raise ScanContentError(
+            scan.file_name, "no_tissue_peak", str(exc), "Send a FLAIR scan of a head"
+        ) from exc

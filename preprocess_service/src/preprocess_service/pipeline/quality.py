@@ -19,7 +19,7 @@ def find_quality_flags(
         flags.append(
             QualityFlag(
                 "field_of_view_cropped",
-                f"The head is larger than {CANVAS_PIXELS} mm in a slice; lesions beyond the canvas are not seen.",
+                f"The head is larger than {CANVAS_PIXELS} mm in a slice; lesions beyond that are not seen.",
                 Severity.WARNING,
             )
         )

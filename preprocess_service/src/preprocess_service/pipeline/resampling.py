@@ -1,7 +1,8 @@
 """Linear resampling along one axis, as a sparse matrix.
 
-A network pixel r lies at native coordinate `origin + r * step`, in pixels of the native axis. Each row holds two or three
-weights, so a sparse product takes a hundredth of a dense one's work, starts no threads and rounds alike everywhere.
+A network pixel r lies at native coordinate `origin + r * step`, in pixels of the native axis. Each row holds
+few weights, so a sparse product takes a fraction of a dense one's work, starts no threads and rounds alike on
+every machine.
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 
-def to_network_matrix(
-    native_size: int, network_size: int, step: float, origin: float
-) -> sparse.csr_array:
-    """(network_size, native_size) float32: a triangle about each network pixel, widened to its size when shrinking.
+def to_network_matrix(native_size: int, network_size: int, step: float, origin: float) -> sparse.csr_array:
+    """(network_size, native_size) float32: a triangle about each network pixel, widened when shrinking.
 
     Rows sum to 1, or are 0 where the network pixel's centre lies outside the native image.
     """
@@ -31,10 +30,8 @@ def to_network_matrix(
     return sparse.csr_array(matrix.astype(np.float32))
 
 
-def to_native_matrix(
-    native_size: int, network_size: int, step: float, origin: float
-) -> sparse.csr_array:
-    """(native_size, network_size) float32: linear interpolation between network pixels; rows are 0 off the canvas."""
+def to_native_matrix(native_size: int, network_size: int, step: float, origin: float) -> sparse.csr_array:
+    """(native_size, network_size) float32: linear between network pixels; rows are 0 off the canvas."""
     positions = (np.arange(native_size) - origin) / step
     inside = (positions >= -0.5) & (positions <= network_size - 0.5)
     clamped = np.clip(positions, 0, network_size - 1)

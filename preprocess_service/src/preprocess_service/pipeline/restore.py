@@ -17,7 +17,8 @@ _PROBABILITY_ROUNDING = 1e-3
 class VolumeRestorer:
     """Collects predictions in any order and puts each slice in its place as it comes.
 
-    Raises RestoreError for a slice that comes twice, lies outside the scan, has the wrong size or is no probability.
+    Raises RestoreError for a slice that comes twice, lies outside the scan, has the wrong size or holds no
+    probabilities.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -47,9 +48,7 @@ class VolumeRestorer:
                 "Send every slice once",
             )
         # Written so that NaN fails too.
-        if not (
-            (predictions >= -_PROBABILITY_ROUNDING) & (predictions <= 1 + _PROBABILITY_ROUNDING)
-        ).all():
+        if not ((predictions >= -_PROBABILITY_ROUNDING) & (predictions <= 1 + _PROBABILITY_ROUNDING)).all():
             raise RestoreError(
                 "not_a_probability",
                 f"slices {first_slice} to {last_slice} hold values outside 0 to 1",

@@ -32,7 +32,7 @@ class Scan:
     data: (i, j, k) float32, scaled values in the file's own voxel order.
     affine: 4x4 float64, voxel index to world RAS millimetres.
     spacing_mm: voxel size along i, j, k.
-    nifti_header: 348 or 540 bytes, the header of a 3-D image on this grid, without free text or display range.
+    nifti_header: 348 or 540 bytes, the header of a 3-D image on this grid, without free text.
     sha256: digest of the file as received, hexadecimal; byte_count is its size.
     """
 

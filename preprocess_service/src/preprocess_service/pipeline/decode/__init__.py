@@ -36,11 +36,17 @@ def _read_stream(stream: BinaryIO, file_name: str, limits: Limits) -> Scan:
         scan = nifti.read_nifti(source)
     elif start[_DICOM_MAGIC_OFFSET:] == b"DICM":
         raise UnreadableScanError(
-            file_name, "dicom_not_supported", "this is a DICOM file", "Convert the series to NIfTI, e.g. with dcm2niix"
+            file_name,
+            "dicom_not_supported",
+            "this is a DICOM file",
+            "Convert the series to NIfTI, e.g. with dcm2niix",
         )
     else:
         raise UnreadableScanError(
-            file_name, "not_nifti", "this is not a NIfTI file", "Send a .nii or .nii.gz file (NIfTI-1 or NIfTI-2)"
+            file_name,
+            "not_nifti",
+            "this is not a NIfTI file",
+            "Send a .nii or .nii.gz file (NIfTI-1 or NIfTI-2)",
         )
     check_content(scan)
     return scan

@@ -1,7 +1,7 @@
 """NIfTI-1 and NIfTI-2 in a single file, .nii or .nii.gz.
 
-Everything the header says is checked before a voxel is read or memory for the volume taken; voxels are then read and
-scaled in pieces, so that a scan costs its float32 volume and no more.
+Everything the header says is checked before a voxel is read or memory for the volume taken; voxels are then
+read and scaled in pieces, so that a scan costs its float32 volume and no more.
 Source: the nifti1.h and nifti2.h headers of the NIfTI Data Format Working Group.
 """
 
@@ -26,7 +26,7 @@ _NIFTI1_MAGIC_OFFSET = 344
 _NIFTI2_MAGIC_OFFSET = 4
 _EXTENSION_FLAG_BYTES = 4
 _MAX_EXTENSION_BYTES = 16 * 2**20
-# Some writers pad the file to a block; anything longer means that the header and the data do not belong together.
+# Some writers pad the file to a block; a longer rest means that header and data do not belong together.
 _TOLERATED_SURPLUS_BYTES = 4096
 _VOXELS_PER_PIECE = 2**18
 _FREE_TEXT_FIELDS = ("data_type", "db_name", "descrip", "aux_file", "intent_name")
@@ -68,10 +68,10 @@ def read_nifti(source: ScanSource) -> Scan:
 
 def _header_bytes(start: bytes) -> int | None:
     """Header size that the file's first field gives, in either byte order."""
-    for byte_order in "<>":
-        if len(start) >= 4 and (size := struct.unpack(f"{byte_order}i", start[:4])[0]) in (_NIFTI1_BYTES, _NIFTI2_BYTES):
-            return int(size)
-    return None
+    if len(start) < 4:
+        return None
+    sizes = (int(struct.unpack(f"{byte_order}i", start[:4])[0]) for byte_order in "<>")
+    return next((size for size in sizes if size in (_NIFTI1_BYTES, _NIFTI2_BYTES)), None)
 
 
 def _read_header(source: ScanSource) -> NiftiHeader:
@@ -83,7 +83,10 @@ def _read_header(source: ScanSource) -> NiftiHeader:
     magic = raw[offset : offset + 3]
     if magic in (b"ni1", b"ni2"):
         raise UnreadableScanError(
-            source.file_name, "header_without_data", "this is the header of a .hdr/.img pair", "Convert it to one .nii"
+            source.file_name,
+            "header_without_data",
+            "this is the header of a .hdr/.img pair",
+            "Convert it to one .nii",
         )
     if magic != (b"n+1" if is_nifti1 else b"n+2"):
         raise UnreadableScanError(
@@ -114,13 +117,17 @@ def _stored_dtype(file_name: str, header: NiftiHeader) -> np.dtype[np.generic]:
         dtype: np.dtype[np.generic] = header.get_data_dtype()
     except nib.spatialimages.HeaderDataError as exc:
         raise UnreadableScanError(
-            file_name, "bad_header", f"unknown NIfTI datatype {int(header['datatype'])}", "Export the file again"
+            file_name,
+            "bad_header",
+            f"unknown NIfTI datatype {int(header['datatype'])}",
+            "Export the file again",
         ) from exc
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
+        label = nib.nifti1.data_type_codes.label[int(header["datatype"])]
         raise ScanContentError(
             file_name,
             "unsupported_datatype",
-            f"voxels are stored as {nib.nifti1.data_type_codes.label[int(header['datatype'])]}, not one real number each",
+            f"voxels are stored as {label}, not as one real number each",
             "Send a grey-scale scan stored as int8 to int64 or float32 to float64",
         )
     return dtype
@@ -139,7 +146,11 @@ def _scaling(file_name: str, header: NiftiHeader) -> tuple[float, float]:
 
 
 def _read_voxels(
-    source: ScanSource, shape: tuple[int, int, int], dtype: np.dtype[np.generic], slope: float, intercept: float
+    source: ScanSource,
+    shape: tuple[int, int, int],
+    dtype: np.dtype[np.generic],
+    slope: float,
+    intercept: float,
 ) -> npt.NDArray[np.float32]:
     """Reads and scales the voxels piece by piece: (i, j, k) float32, i fastest as in the file."""
     values = np.empty(shape[0] * shape[1] * shape[2], dtype=np.float32)

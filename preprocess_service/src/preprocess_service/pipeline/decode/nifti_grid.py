@@ -1,4 +1,4 @@
-"""The voxel grid a NIfTI header describes: dimensions, spacing, affine. All of it is checked, none of it guessed."""
+"""The voxel grid a NIfTI header describes: dimensions, spacing, affine; all checked, none guessed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_shape(file_name: str, header: NiftiHeader, limits: Limits, voxel_bytes:
             f"the image has {len(sizes)} dimensions: {_times(sizes)}",
             "Send one 3-D volume, e.g. one time point or one echo",
         )
-    spatial = (sizes + [1, 1, 1])[:3]
+    spatial = [*sizes, 1, 1, 1][:3]
     if min(spatial) < 2:
         raise ScanGeometryError(
             file_name, "not_3d", f"the image is a single slice: {_times(spatial)}", "Send the whole 3-D scan"
@@ -50,8 +50,9 @@ def read_shape(file_name: str, header: NiftiHeader, limits: Limits, voxel_bytes:
         raise ScanTooLargeError(
             file_name,
             "volume_too_large",
-            f"the header announces {_times(spatial)} voxels of {voxel_bytes} bytes; at most {limits.max_dimension} "
-            f"a side, {limits.max_voxels} voxels and {limits.max_decompressed_bytes} bytes are accepted",
+            f"the header announces {_times(spatial)} voxels of {voxel_bytes} bytes; the limits "
+            f"are {limits.max_dimension} a side, {limits.max_voxels} voxels, "
+            f"{limits.max_decompressed_bytes} bytes",
             "Check that the header is right, or raise the service's limits",
         )
     return spatial[0], spatial[1], spatial[2]
@@ -72,7 +73,7 @@ def read_spacing_mm(file_name: str, header: NiftiHeader) -> tuple[float, float, 
         raise ScanGeometryError(
             file_name,
             "bad_spacing",
-            f"the voxel spacing is {_times(spacing)} mm; each must lie within {MIN_SPACING_MM:g} to {MAX_SPACING_MM:g}",
+            f"the voxel spacing is {_times(spacing)} mm, outside {MIN_SPACING_MM:g} to {MAX_SPACING_MM:g} mm",
             "Correct the header's pixdim, or export the scan again",
         )
     return spacing[0], spacing[1], spacing[2]
@@ -83,7 +84,8 @@ def read_affine(
 ) -> npt.NDArray[np.float64]:
     """Voxel index to world RAS millimetres, 4x4: the sform where there is one, else the qform.
 
-    Raises ScanGeometryError where both are absent, or the one in force is singular, sheared or at odds with the spacing.
+    Raises ScanGeometryError where both are absent, or the one in force is singular, sheared or at odds with
+    the spacing.
     """
     if int(header["sform_code"]) <= 0 and int(header["qform_code"]) <= 0:
         raise ScanGeometryError(
@@ -125,7 +127,7 @@ def _check_affine(
         raise ScanGeometryError(
             file_name,
             "sheared_affine",
-            f"the voxel axes are not at right angles (largest cosine {cosines.max():.3f}), as with gantry tilt",
+            f"the voxel axes are not at right angles (cosine {cosines.max():.3f}), as with gantry tilt",
             "Resample the scan to a rectangular grid first",
         )
 

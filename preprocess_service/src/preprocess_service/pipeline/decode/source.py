@@ -1,4 +1,4 @@
-"""The bytes of a scan file: digested and counted as they arrive, unzipped on the way, never held as a whole."""
+"""The bytes of a scan file: digested and counted as they arrive, unzipped on the way, never held whole."""
 
 from __future__ import annotations
 
@@ -103,7 +103,10 @@ class ScanSource:
             raise _truncated(self.file_name) from exc
         except (gzip.BadGzipFile, zlib.error) as exc:
             raise UnreadableScanError(
-                self.file_name, "corrupt_gzip", "the gzip data are corrupt", "Send the file again from its source"
+                self.file_name,
+                "corrupt_gzip",
+                "the gzip data are corrupt",
+                "Send the file again from its source",
             ) from exc
         return b"".join(pieces)
 
