@@ -19,8 +19,8 @@ class LesionSettings:
     juxtacortical_share: float = 0.2
     deep_share: float = 0.25
     infratentorial_share: float = 0.1
-    diameter_mm: tuple[float, float] = (4.0, 13.0)
-    contrast: tuple[float, float] = (1.32, 1.55)
+    diameter_mm: tuple[float, float] = (5.0, 15.0)
+    contrast: tuple[float, float] = (1.38, 1.6)
     gap_mm: float = 4.0
     edge_mm: float = 1.6
 
@@ -29,7 +29,7 @@ class LesionSettings:
 class ContrastSettings:
     """Signal of each tissue, relative to cortical grey matter = 1."""
 
-    white_matter: float = 0.84
+    white_matter: float = 0.86
     deep_grey: float = 0.93
     cerebellum: float = 0.96
     csf: float = 0.17
@@ -38,7 +38,7 @@ class ContrastSettings:
     bone: float = 0.10
     marrow: float = 0.45
     periventricular_rim: float = 0.10
-    texture: float = 0.035
+    texture: float = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class ShapeSettings:
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     ventricle_radius: float = 1.0
     sulcus_width_mm: float = 1.5
-    sulcus_depth_mm: float = 15.0
+    sulcus_depth_mm: float = 18.0
     fold_wavelength_mm: float = 30.0
-    cortex_mm: float = 2.7
+    cortex_mm: float = 3.2
     scalp_mm: float = 4.5
     warp_mm: float = 2.5
 
@@ -69,7 +69,7 @@ class ScanSettings:
     orientation: str = "RAS"
     tilt_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
     blur_mm: float = 0.45
-    bias: float = 0.15
+    bias: float = 0.08
     noise: float = 0.03
     brain_extracted: bool = False
     white_matter_level: float = 300.0
@@ -112,14 +112,14 @@ def random_settings(rng: np.random.Generator) -> PhantomSettings:
         deep_share=between(0.1, 0.4),
         infratentorial_share=between(0.0, 0.2),
         diameter_mm=(smallest, between(smallest + 2.0, 18.0)),
-        contrast=(between(1.15, 1.35), between(1.4, 1.8)),
+        contrast=(between(1.2, 1.4), between(1.45, 1.8)),
         gap_mm=between(-6.0, 4.0),
         edge_mm=between(1.0, 3.5),
     )
     # With fat suppression scalp and marrow are dark; without it they are the brightest things in the picture.
     fat = between(1.1, 2.8) if rng.random() < 0.6 else between(0.25, 0.6)
     contrast = ContrastSettings(
-        white_matter=between(0.74, 0.95),
+        white_matter=between(0.78, 0.95),
         deep_grey=between(0.82, 1.02),
         cerebellum=between(0.85, 1.05),
         csf=between(0.05, 0.35),
@@ -128,26 +128,26 @@ def random_settings(rng: np.random.Generator) -> PhantomSettings:
         bone=between(0.03, 0.18),
         marrow=fat * between(0.2, 0.45),
         periventricular_rim=between(0.0, 0.22),
-        texture=between(0.015, 0.06),
+        texture=between(0.01, 0.045),
     )
     size = between(0.92, 1.06)
     shape = ShapeSettings(
         scale=(size * between(0.96, 1.04), size * between(0.96, 1.04), size * between(0.96, 1.04)),
         ventricle_radius=between(0.6, 1.8),
         sulcus_width_mm=between(0.8, 2.6),
-        sulcus_depth_mm=between(11.0, 20.0),
+        sulcus_depth_mm=between(12.0, 22.0),
         fold_wavelength_mm=between(25.0, 36.0),
-        cortex_mm=between(2.2, 3.2),
+        cortex_mm=between(2.5, 3.8),
         scalp_mm=between(3.0, 9.0),
         warp_mm=between(1.0, 4.0),
     )
-    in_plane = between(0.5, 1.2)
-    thickness = between(1.0, 5.0) if rng.random() < 0.7 else in_plane
+    in_plane = between(0.7, 1.2)
+    thickness = between(1.5, 5.0) if rng.random() < 0.7 else in_plane
     scan = ScanSettings(
-        spacing_mm=(in_plane, in_plane, max(thickness, in_plane)),
+        spacing_mm=(in_plane, in_plane, thickness),
         tilt_deg=(between(-20.0, 15.0), between(-6.0, 6.0), between(-8.0, 8.0)),
         blur_mm=between(0.3, 0.9),
-        bias=between(0.0, 0.35),
+        bias=between(0.0, 0.18),
         noise=between(0.01, 0.07),
         brain_extracted=bool(rng.random() < 0.4),
         white_matter_level=between(80.0, 1200.0),
