@@ -1,8 +1,9 @@
 """The `hunet` command: a group whose subcommands come from every installed distribution.
 
-A distribution adds a subcommand with an entry point in the group `hunet.commands`: the entry's name is the subcommand,
-its value `module:click_command`. Only the subcommand that runs is imported, or, for `hunet --help`, the modules that
-hold the commands; those keep their heavy imports (torch, tritonclient) inside the functions.
+A distribution adds a subcommand with an entry point in the group `hunet.commands`: the entry's name is the
+subcommand, its value `module:click_command`. Only the subcommand that runs is imported, or, for `hunet
+--help`, the modules that hold the commands; those keep their heavy imports (torch, tritonclient) inside the
+functions.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ class CommandFailedError(click.ClickException):
 
     def __init__(self, cause: Exception, *, verbose: bool) -> None:
         super().__init__(str(cause))
-        self.exit_code = cause.exit_code if isinstance(cause, HunetError) else 1
         self._cause = cause
         self._verbose = verbose
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        return self._cause.exit_code if isinstance(self._cause, HunetError) else 1
 
     def show(self, file: IO[Any] | None = None) -> None:
         if self._verbose:

@@ -10,9 +10,9 @@
     │   └── DeadlineExceededError      the scan's deadline passed; everything downstream was cancelled
     └── ResponseError               1  a service answered with something that must never become a mask
 
-Every message reads `<what it is about>: <what is wrong>. <what to do>`. Errors of a library below (gRPC, Triton, nibabel)
-are kept as `__cause__`. Other distributions raise these classes, or subclasses, from their own commands; the `hunet`
-group alone turns them into `error: ...` and an exit code.
+Every message reads `<what it is about>: <what is wrong>. <what to do>`. Errors of a library below (gRPC,
+Triton, nibabel) are kept as `__cause__`. Other distributions raise these classes, or subclasses, from their
+own commands; the `hunet` group alone turns them into `error: ...` and an exit code.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import ClassVar
 
 
 class HunetError(Exception):
-    """`subject` is the file, address or option at fault; `what` is wrong with it; `fix` is what the reader can do."""
+    """`subject`: the file, address or option at fault; `what` is wrong; `fix`: what the reader can do."""
 
     exit_code: ClassVar[int] = 1
 
@@ -79,4 +79,4 @@ class DeadlineExceededError(ServiceError):
 
 
 class ResponseError(HunetError):
-    """A service answered with something that must never become a mask: a wrong shape, a missing slice, a NaN."""
+    """A service's answer must never become a mask: a wrong shape, a missing slice, a NaN."""

@@ -51,7 +51,9 @@ class StackState(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as exc:
             raise HunetError(
-                str(path), "is not a state file of this version of hunet", "Delete it and run `hunet up` again."
+                str(path),
+                "is not a state file of this version of hunet",
+                "Delete it and run `hunet up` again.",
             ) from exc
 
     def write(self) -> Path:
