@@ -111,7 +111,9 @@ class PreprocessOptions(_message.Message):
     slice_plane: Global___SlicePlane.ValueType
     denoise: _builtins.bool
     batch_slices: _builtins.int
-    """Slices in one SliceBatch, 1 to 16; 0 means 8."""
+    """Slices in one SliceBatch, at most; 0 means 8. More than 15 means 15, which is what fits gRPC's default message
+    limit of 4 MiB.
+    """
     def __init__(
         self,
         *,

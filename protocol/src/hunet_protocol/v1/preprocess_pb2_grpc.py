@@ -55,8 +55,8 @@ class PreprocessServiceServicer(object):
 
         INVALID_ARGUMENT: the file is not a usable scan; the message names the file, what is wrong and what to do, and a
         google.rpc.ErrorInfo detail carries the machine-readable reason.
-        RESOURCE_EXHAUSTED: too many scans at once, or a scan over the limits; a google.rpc.RetryInfo detail, when present,
-        says when to come back.
+        A scan over the service's limits is one of these: sending it again does not help.
+        RESOURCE_EXHAUSTED: too many scans at once; a google.rpc.RetryInfo detail says when to come back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,8 +37,8 @@ class PreprocessServiceStub:
 
     INVALID_ARGUMENT: the file is not a usable scan; the message names the file, what is wrong and what to do, and a
       google.rpc.ErrorInfo detail carries the machine-readable reason.
-    RESOURCE_EXHAUSTED: too many scans at once, or a scan over the limits; a google.rpc.RetryInfo detail, when present,
-      says when to come back.
+      A scan over the service's limits is one of these: sending it again does not help.
+    RESOURCE_EXHAUSTED: too many scans at once; a google.rpc.RetryInfo detail says when to come back.
     """
     Restore: _grpc.StreamStreamMultiCallable[_preprocess_pb2.RestoreRequest, _preprocess_pb2.RestoreResponse]
     """Streams a RestoreHeader with the Manifest and then predictions for every slice, in any order, and streams back the
@@ -54,8 +54,8 @@ class PreprocessServiceAsyncStub(PreprocessServiceStub):
 
     INVALID_ARGUMENT: the file is not a usable scan; the message names the file, what is wrong and what to do, and a
       google.rpc.ErrorInfo detail carries the machine-readable reason.
-    RESOURCE_EXHAUSTED: too many scans at once, or a scan over the limits; a google.rpc.RetryInfo detail, when present,
-      says when to come back.
+      A scan over the service's limits is one of these: sending it again does not help.
+    RESOURCE_EXHAUSTED: too many scans at once; a google.rpc.RetryInfo detail says when to come back.
     """
     Restore: _aio.StreamStreamMultiCallable[_preprocess_pb2.RestoreRequest, _preprocess_pb2.RestoreResponse]  # type: ignore[assignment]
     """Streams a RestoreHeader with the Manifest and then predictions for every slice, in any order, and streams back the
@@ -74,8 +74,8 @@ class PreprocessServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT: the file is not a usable scan; the message names the file, what is wrong and what to do, and a
           google.rpc.ErrorInfo detail carries the machine-readable reason.
-        RESOURCE_EXHAUSTED: too many scans at once, or a scan over the limits; a google.rpc.RetryInfo detail, when present,
-          says when to come back.
+          A scan over the service's limits is one of these: sending it again does not help.
+        RESOURCE_EXHAUSTED: too many scans at once; a google.rpc.RetryInfo detail says when to come back.
         """
 
     @_abc_1.abstractmethod
