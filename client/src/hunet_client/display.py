@@ -1,0 +1,119 @@
+"""How a volume is shown: its slices turned the way radiologists hang them, with the ends of their axes named.
+
+Axial and coronal slices have the patient's right on the left of the picture; axial ones have anterior at the
+top, coronal and sagittal ones superior; sagittal ones have anterior on the left.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hunet_client.errors import InputError
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+_ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
+# For slices along R-L, A-P and S-I: the world axes of rows and columns, each with its end at the top or left.
+_HANGING = {
+    0: ((2, "S"), (1, "A")),
+    1: ((2, "S"), (0, "R")),
+    2: ((1, "A"), (0, "R")),
+}
+_PLANES = ("sagittal", "coronal", "axial")
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """From a volume (i, j, k) to upright slices (rows, columns), for one slice axis of the volume.
+
+    ``plane``: the name of the nearest anatomical plane. ``top``, ``bottom``, ``left``, ``right``: which end
+    of the patient lies there (R, L, A, P, S or I). ``pixel_mm``: height and width of a pixel. ``ascending``:
+    whether the slice number grows towards the patient's right, front or head.
+    """
+
+    plane: str
+    slice_axis: int
+    row_axis: int
+    column_axis: int
+    flip_rows: bool
+    flip_columns: bool
+    pixel_mm: tuple[float, float]
+    top: str
+    bottom: str
+    left: str
+    right: str
+    ascending: bool
+
+    def slice(self, volume: NDArray, number: int) -> NDArray:
+        """(rows, columns): slice ``number`` of a volume (i, j, k), counted along the volume's own axis."""
+        picture = np.take(volume, number, axis=self.slice_axis)
+        if self.row_axis > self.column_axis:
+            picture = picture.T
+        return picture[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
+
+
+def hang(affine: ArrayLike, spacing_mm: tuple[float, float, float], slice_axis: int) -> Hanging:
+    """How to hang the slices along ``slice_axis`` of a volume with this affine, (4, 4) to RAS+ mm.
+
+    Oblique axes go by the world axis they lie nearest to.
+    """
+    orientation = nib.io_orientation(np.asarray(affine))
+    world_of = [int(world) for world in orientation[:, 0]]
+    (row_world, top), (column_world, left) = _HANGING[world_of[slice_axis]]
+    row_axis, column_axis = world_of.index(row_world), world_of.index(column_world)
+    return Hanging(
+        plane=_PLANES[world_of[slice_axis]],
+        slice_axis=slice_axis,
+        row_axis=row_axis,
+        column_axis=column_axis,
+        flip_rows=_start(row_world, orientation[row_axis, 1]) != top,
+        flip_columns=_start(column_world, orientation[column_axis, 1]) != left,
+        pixel_mm=(spacing_mm[row_axis], spacing_mm[column_axis]),
+        top=top,
+        bottom=_opposite(top),
+        left=left,
+        right=_opposite(left),
+        ascending=bool(orientation[slice_axis, 1] > 0),
+    )
+
+
+def _start(world_axis: int, direction: float) -> str:
+    """The end of the patient at index 0 of an array axis that runs along ``direction`` of a world axis."""
+    return _ENDS[world_axis][0 if direction > 0 else 1]
+
+
+def _opposite(end: str) -> str:
+    low, high = next(ends for ends in _ENDS if end in ends)
+    return high if end == low else low
+
+
+def read_volume(scan: str | os.PathLike[str] | bytes) -> NDArray[np.float32]:
+    """The voxels (i, j, k) of a NIfTI file, or of the bytes of one, for showing.
+
+    Axes of length 1 beyond the third are dropped. Raises InputError when there is no volume to show.
+    """
+    name = "scan" if isinstance(scan, bytes) else str(scan)
+    try:
+        content = scan if isinstance(scan, bytes) else Path(scan).read_bytes()
+        if content.startswith(GZIP_MAGIC):
+            content = gzip.decompress(content)
+        voxels = _image_class(content).from_bytes(content).get_fdata(dtype=np.float32)
+    except (OSError, EOFError, zlib.error, ValueError, nib.spatialimages.HeaderDataError) as exc:
+        raise InputError(name, f"cannot be shown: {exc}", "Give a NIfTI file, .nii or .nii.gz") from exc
+    if voxels.ndim < 3 or any(length != 1 for length in voxels.shape[3:]):
+        raise InputError(name, f"is not a single volume: its shape is {voxels.shape}", "Give one 3-D volume")
+    return voxels.reshape(voxels.shape[:3])
+
+
+def _image_class(content: bytes) -> type[nib.Nifti1Image] | type[nib.Nifti2Image]:
+    """By the header's own size, its first four bytes in either byte order."""
+    sizes = int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")
+    return nib.Nifti2Image if nib.Nifti2Header.sizeof_hdr in sizes else nib.Nifti1Image

@@ -1,0 +1,203 @@
+"""The report of one scan: what was found, in what, by what. Written as JSON; its schema is versioned.
+
+Two runs of one scan through the same model and software give the same report, byte for byte: it holds no
+time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Annotated, Literal, TypeVar
+
+import numpy as np
+from hunet_protocol.v1 import preprocess_pb2 as pb
+from pydantic import BaseModel, ConfigDict, Field
+
+from hunet_client.lesions import CONNECTIVITY, Lesion
+from hunet_client.segmentation import Segmentation
+
+RESEARCH_USE_ONLY = "Research use only. Not a medical device; not for diagnosis or treatment."
+
+_SOFTWARE = ("hunet-client", "numpy", "connected-components-3d")
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Number = TypeVar("Number", int, float)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputScan(_Part):
+    """The scan as it was sent."""
+
+    file_name: str
+    sha256: Sha256
+    bytes: int = Field(ge=0)
+    shape: tuple[int, int, int] = Field(description="Voxels along i, j, k")
+    spacing_mm: tuple[float, float, float] = Field(description="Edge lengths of a voxel along i, j, k")
+
+
+class ReportedLesion(_Part):
+    """One lesion. `index` is its rank by volume, and its number in the picture."""
+
+    index: int = Field(ge=1)
+    volume_ml: float = Field(gt=0)
+    voxels: int = Field(ge=1)
+    centroid_mm: tuple[float, float, float] = Field(
+        description="World coordinates: to the Right, Anterior, Superior"
+    )
+    extent_mm: tuple[float, float, float] = Field(description="Edges of the box about it, along i, j, k")
+    box_start: tuple[int, int, int] = Field(description="First voxel (i, j, k) of that box, counted from 0")
+    box_stop: tuple[int, int, int] = Field(description="One past its last voxel")
+    max_probability: float = Field(ge=0, le=1)
+    mean_probability: float = Field(ge=0, le=1)
+
+
+class QualityFlag(_Part):
+    """Something a reader of the result should know about the scan."""
+
+    code: str = Field(description="Stable, for machines")
+    message: str
+    severity: Literal["info", "warning"]
+
+
+class ModelUsed(_Part):
+    """The model as the inference server named it; `weights_sha256` is that of the checkpoint file."""
+
+    name: str
+    version: str
+    weights_sha256: Sha256
+
+
+class Preprocessing(_Part):
+    """How the network's slices were made. z = (value clipped to clip_low..clip_high - center) / scale."""
+
+    slice_axis: int = Field(
+        ge=0, le=2, description="Axis of the scan that numbers the slices: 0 is i, 2 is k"
+    )
+    slice_count: int = Field(ge=1)
+    in_plane_mode: Literal["resample_1mm", "resize"]
+    clip_low: float
+    clip_high: float
+    center: float
+    scale: float
+    sharpening_amount: float
+    sharpening_sigma_mm: float
+    denoised: bool
+
+
+class Postprocessing(_Part):
+    """How probabilities became lesions."""
+
+    threshold: float = Field(gt=0, le=1, description="A voxel is lesion at or above this probability")
+    min_lesion_ml: float = Field(ge=0, description="Smaller lesions are dropped")
+    connectivity: int = Field(description="Neighbours of a voxel that belong to the same lesion")
+
+
+class Provenance(_Part):
+    """All that the result depends on besides the scan."""
+
+    model: ModelUsed
+    preprocessing: Preprocessing
+    postprocessing: Postprocessing
+    software: dict[str, str] = Field(description="Distribution name to version")
+
+
+class Report(_Part):
+    """Lesions of multiple sclerosis on one FLAIR scan. Research use only."""
+
+    # The first number changes when a reader of the old report could misread the new one.
+    schema_version: Literal["1.0"] = "1.0"
+    research_use_only: str = RESEARCH_USE_ONLY
+    input: InputScan
+    lesion_count: int = Field(ge=0)
+    total_volume_ml: float = Field(ge=0)
+    lesions: tuple[ReportedLesion, ...] = Field(description="Largest first")
+    quality_flags: tuple[QualityFlag, ...]
+    provenance: Provenance
+
+    def to_json(self) -> str:
+        """The report as indented JSON text that ends with a newline."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def build_report(segmentation: Segmentation) -> Report:
+    """The report of one segmented scan.
+
+    Raises pydantic's ValidationError when a service sent a manifest or digest that no report may carry.
+    """
+    manifest, found = segmentation.manifest, segmentation.lesions
+    return Report(
+        input=InputScan(
+            file_name=segmentation.file_name,
+            sha256=manifest.input_sha256,
+            bytes=manifest.input_bytes,
+            shape=_triple(manifest.shape),
+            spacing_mm=_triple(manifest.spacing_mm),
+        ),
+        lesion_count=len(found.lesions),
+        total_volume_ml=_rounded(found.total_volume_ml),
+        lesions=tuple(_row(lesion, segmentation.spacing_mm) for lesion in found.lesions),
+        quality_flags=tuple(_flag(flag) for flag in manifest.quality_flags),
+        provenance=Provenance(
+            model=ModelUsed(
+                name=segmentation.model.name,
+                version=segmentation.model.version,
+                weights_sha256=segmentation.model.weights_sha256,
+            ),
+            preprocessing=_preprocessing(manifest),
+            postprocessing=Postprocessing(
+                threshold=found.threshold, min_lesion_ml=found.min_lesion_ml, connectivity=CONNECTIVITY
+            ),
+            software=dict(manifest.software) | {name: version(name) for name in _SOFTWARE},
+        ),
+    )
+
+
+def _row(lesion: Lesion, spacing_mm: tuple[float, float, float]) -> ReportedLesion:
+    extent_mm = np.subtract(lesion.box_stop, lesion.box_start) * np.asarray(spacing_mm)
+    return ReportedLesion(
+        index=lesion.index,
+        volume_ml=_rounded(lesion.volume_ml),
+        voxels=lesion.voxels,
+        centroid_mm=_triple(_rounded(value) for value in lesion.centroid_mm),
+        extent_mm=_triple(_rounded(value) for value in extent_mm.tolist()),
+        box_start=lesion.box_start,
+        box_stop=lesion.box_stop,
+        max_probability=_rounded(lesion.max_probability),
+        mean_probability=_rounded(lesion.mean_probability),
+    )
+
+
+def _flag(flag: pb.QualityFlag) -> QualityFlag:
+    severity: Literal["info", "warning"] = "info" if flag.severity == pb.SEVERITY_INFO else "warning"
+    return QualityFlag(code=flag.code, message=flag.message, severity=severity)
+
+
+def _preprocessing(manifest: pb.Manifest) -> Preprocessing:
+    resized = manifest.in_plane_mode == pb.IN_PLANE_MODE_RESIZE
+    intensity = manifest.intensity
+    return Preprocessing(
+        slice_axis=manifest.geometry.slice_axis,
+        slice_count=manifest.geometry.slice_count,
+        in_plane_mode="resize" if resized else "resample_1mm",
+        clip_low=intensity.clip_low,
+        clip_high=intensity.clip_high,
+        center=intensity.center,
+        scale=intensity.scale,
+        sharpening_amount=intensity.sharpening_amount,
+        sharpening_sigma_mm=intensity.sharpening_sigma_mm,
+        denoised=intensity.denoised,
+    )
+
+
+def _rounded(value: float) -> float:
+    """Six decimals: a nanolitre, a nanometre; more would be noise of the arithmetic."""
+    return round(value, 6)
+
+
+def _triple(values: Iterable[Number]) -> tuple[Number, Number, Number]:
+    first, second, third = values
+    return first, second, third
