@@ -1,9 +1,8 @@
 """Brings every scanner's grey values to one scale on which normal brain tissue lies about 0.
 
 Brain tissue is the bulk of a FLAIR image and, CSF and air being dark and fat scarce, its main bright mode,
-with the skull on or off. So the peak of the histogram over the *logarithm* of intensity (value times count: one
-weight per relative change, which lets a large dark mode weigh little) is taken as the tissue's grey value, and
-the spread about it as the unit:
+with the skull on or off. So the peak of the histogram over the *logarithm* of intensity (value times count,
+which lets a large dark mode weigh little) is taken as the tissue's grey value, the spread about it as unit:
 
     m = argmax of the smoothed histogram over log intensity
     s = standard deviation of the values within [0.7 m, 1.3 m]
@@ -50,7 +49,7 @@ class Intensity:
 
     def normalise(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """z of clipped grey values, float32."""
-        return (values - np.float32(self.center)) * np.float32(1.0 / self.scale)
+        return np.multiply(values - np.float32(self.center), np.float32(1.0 / self.scale))
 
     def clip(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Grey values within the clip range, a new array."""

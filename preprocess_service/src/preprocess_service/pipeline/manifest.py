@@ -37,7 +37,7 @@ class Manifest:
     shape: voxels along i, j, k; spacing_mm: millimetres along each.
     affine: 4x4 voxel index to world RAS millimetres, row by row, 16 numbers.
     nifti_header: 348 or 540 bytes, see `Scan`.
-    software: distribution names and versions.
+    software: distribution names and versions, sorted.
     """
 
     manifest_version: int
@@ -57,4 +57,4 @@ class Manifest:
 
 def software_versions() -> tuple[tuple[str, str], ...]:
     """Name and version of each distribution whose version can change the slices."""
-    return tuple((name, version(name)) for name in _SOFTWARE)
+    return tuple((name, version(name)) for name in sorted(_SOFTWARE))

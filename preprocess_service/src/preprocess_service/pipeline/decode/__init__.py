@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import BinaryIO
 
 from preprocess_service.pipeline.content import check_content
 from preprocess_service.pipeline.decode import nifti
-from preprocess_service.pipeline.decode.source import ScanSource
+from preprocess_service.pipeline.decode.source import ByteStream, ScanSource
 from preprocess_service.pipeline.errors import UnreadableScanError
 from preprocess_service.pipeline.scan import Limits, Scan
 
@@ -16,7 +15,7 @@ _DICOM_MAGIC_OFFSET = 128
 _SNIFFED_BYTES = 132
 
 
-def read_scan(data: bytes | Path | BinaryIO, *, file_name: str, limits: Limits | None = None) -> Scan:
+def read_scan(data: bytes | Path | ByteStream, *, file_name: str, limits: Limits | None = None) -> Scan:
     """Decodes a scan and checks that its grid and its values are usable.
 
     data: the file's bytes, its path, or a stream that is read once from front to end, in small pieces.
@@ -29,7 +28,7 @@ def read_scan(data: bytes | Path | BinaryIO, *, file_name: str, limits: Limits |
     return _read_stream(io.BytesIO(data) if isinstance(data, bytes) else data, file_name, limits or Limits())
 
 
-def _read_stream(stream: BinaryIO, file_name: str, limits: Limits) -> Scan:
+def _read_stream(stream: ByteStream, file_name: str, limits: Limits) -> Scan:
     source = ScanSource(stream, file_name, limits)
     start = source.peek(_SNIFFED_BYTES)
     if nifti.is_nifti(start):

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import zlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Protocol
 
 from preprocess_service.pipeline.errors import ScanTooLargeError, UnreadableScanError
 from preprocess_service.pipeline.scan import Limits
@@ -18,10 +18,17 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE_BYTES = 256 * 1024
 
 
+class ByteStream(Protocol):
+    """Anything that is read from front to end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At least one and at most `size` bytes; none at the end."""
+
+
 class _DigestingStream(io.RawIOBase):
     """Hands a stream on while it hashes and counts what passes, up to a limit."""
 
-    def __init__(self, stream: BinaryIO, file_name: str, max_bytes: int) -> None:
+    def __init__(self, stream: ByteStream, file_name: str, max_bytes: int) -> None:
         self._stream = stream
         self._file_name = file_name
         self._max_bytes = max_bytes
@@ -53,7 +60,7 @@ class ScanSource:
     Memory stays at a few hundred kB however large the file says it is or unzips to.
     """
 
-    def __init__(self, stream: BinaryIO, file_name: str, limits: Limits) -> None:
+    def __init__(self, stream: ByteStream, file_name: str, limits: Limits) -> None:
         self.file_name = file_name
         self.limits = limits
         self._raw = _DigestingStream(stream, file_name, limits.max_scan_bytes)

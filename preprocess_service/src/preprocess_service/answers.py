@@ -1,0 +1,124 @@
+"""How a call ends: every exception becomes a gRPC status with details, a count and a log line, in one place.
+
+exception           status               details
+ScanError           INVALID_ARGUMENT     ErrorInfo: reason; metadata file_name, what, fix
+RestoreError        INVALID_ARGUMENT     ErrorInfo: reason; metadata what, fix
+RequestError        INVALID_ARGUMENT     ErrorInfo: reason "bad_request"; metadata what, fix
+BusyError           RESOURCE_EXHAUSTED   RetryInfo: when to come back
+TimeoutError        DEADLINE_EXCEEDED    the client has neither sent nor taken anything for too long
+anything else       INTERNAL             what happened is in the log
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from preprocess_service.admission import BusyError
+from preprocess_service.json_log import DIGEST_DIGITS
+from preprocess_service.messages import RequestError
+from preprocess_service.metrics import Call, Outcome, ServiceMetrics, StageTimes
+from preprocess_service.pipeline.errors import RestoreError, ScanError
+from preprocess_service.pipeline.manifest import Manifest
+
+ERROR_DOMAIN = "hunet.preprocess"
+_log = logging.getLogger(__name__)
+
+
+class CallRecord:
+    """What is known of one call, for the log and the metrics; nothing that names a person or a file."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.times = StageTimes()
+        self._started = time.perf_counter()
+        self._scan: dict[str, Any] = {}
+
+    def note_manifest(self, manifest: Manifest) -> None:
+        self._scan = {"scan": manifest.input_sha256[:DIGEST_DIGITS], "shape": manifest.shape}
+
+    def fields(self, outcome: Outcome, reason: str | None) -> dict[str, Any]:
+        """A log line's fields."""
+        return {
+            "call": self.call,
+            "outcome": outcome,
+            **({"reason": reason} if reason else {}),
+            **self._scan,
+            "duration_s": round(time.perf_counter() - self._started, 3),
+            "stages_s": {stage: round(seconds, 3) for stage, seconds in self.times.seconds.items()},
+        }
+
+
+@asynccontextmanager
+async def answering(
+    call: Call, context: grpc.aio.ServicerContext, metrics: ServiceMetrics
+) -> AsyncIterator[CallRecord]:
+    """Runs a call's handler, and turns whatever it raises into the call's status."""
+    record = CallRecord(call)
+
+    def close(outcome: Outcome, reason: str | None = None) -> None:
+        metrics.finished(call, outcome)
+        if reason:
+            metrics.rejected(reason)
+        for stage, seconds in record.times.seconds.items():
+            metrics.observe(stage, seconds)
+        level = logging.ERROR if outcome == "failed" else logging.INFO
+        _log.log(level, "call finished", extra={"fields": record.fields(outcome, reason)})
+
+    try:
+        yield record
+        close("ok")
+        return
+    except ScanError as exc:
+        close("refused", exc.reason_code)
+        status = _invalid(
+            str(exc), exc.reason_code, {"file_name": exc.file_name, "what": exc.what, "fix": exc.fix}
+        )
+    except RestoreError as exc:
+        close("refused", exc.reason_code)
+        status = _invalid(str(exc), exc.reason_code, {"what": exc.what, "fix": exc.fix})
+    except RequestError as exc:
+        close("refused", "bad_request")
+        status = _invalid(str(exc), "bad_request", {"what": exc.what, "fix": exc.fix})
+    except BusyError as exc:
+        close("busy", "busy")
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(round(exc.retry_after_s * 1000))
+        status = _status(
+            code_pb2.RESOURCE_EXHAUSTED, f"{exc}. Come back in {exc.retry_after_s:g} seconds.", retry
+        )
+    except TimeoutError:
+        close("timed_out", "idle")
+        status = _status(
+            code_pb2.DEADLINE_EXCEEDED, "The client neither sent nor took anything for too long."
+        )
+    except (asyncio.CancelledError, grpc.aio.AbortError):
+        close("cancelled")
+        raise
+    except Exception:
+        _log.exception("unexpected error in %s", call)
+        close("failed")
+        status = _status(code_pb2.INTERNAL, "Unexpected error; the service's log has it.")
+    rich = rpc_status.to_status(status)
+    await context.abort(rich.code, rich.details, rich.trailing_metadata)
+
+
+def _invalid(message: str, reason: str, metadata: dict[str, str]) -> status_pb2.Status:
+    info = error_details_pb2.ErrorInfo(reason=reason, domain=ERROR_DOMAIN, metadata=metadata)
+    return _status(code_pb2.INVALID_ARGUMENT, message, info)
+
+
+def _status(code: int, message: str, *details: Any) -> status_pb2.Status:
+    """details: google.rpc messages."""
+    status = status_pb2.Status(code=code, message=message)
+    for detail in details:
+        status.details.add().Pack(detail)
+    return status

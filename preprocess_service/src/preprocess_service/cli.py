@@ -1,0 +1,69 @@
+"""The `hunet-preprocess` command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from preprocess_service.json_log import log_to_stderr
+from preprocess_service.server import PreprocessServer
+from preprocess_service.settings import ServiceSettings
+
+_log = logging.getLogger(__name__)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Preprocessing of brain MRI for Mamba-HUNet. Research use only."""
+
+
+@main.command()
+@click.option("--address", help="Where to listen, host:port; port 0 takes a free one.  [127.0.0.1:50051]")
+@click.option("--metrics-address", help="Where to answer Prometheus.  [127.0.0.1:50052]")
+@click.option("--max-scans", type=int, help="Scans in work at once.  [number of cores]")
+@click.option("--max-waiting-scans", type=int, help="Scans that may wait for a place.  [16]")
+@click.option("--max-scan-bytes", type=int, help="Largest file that is accepted.  [512 MiB]")
+@click.option("--max-voxels", type=int, help="Largest volume that is accepted.  [512 x 512 x 512]")
+@click.option("--idle-timeout-s", type=float, help="Give up a call that stands still this long.  [300]")
+@click.option("--stop-grace-s", type=float, help="On SIGTERM, time for running scans to finish.  [30]")
+def serve(**options: Any) -> None:
+    """Runs the gRPC service until SIGTERM or SIGINT.
+
+    Prints one line of JSON with the addresses once it listens. Every option is also an environment variable,
+    HUNET_PREPROCESS_ and its name in capitals.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        settings = ServiceSettings(**given)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        field = "_".join(str(part) for part in first["loc"])
+        raise click.UsageError(f"{field}: {first['msg']}") from exc
+    log_to_stderr()
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: ServiceSettings) -> None:
+    stop = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    server = PreprocessServer(settings)
+    try:
+        await server.start()
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise click.ClickException(
+            f"cannot listen on {settings.address} and {settings.metrics_address}: {exc}"
+        ) from exc
+    addresses = {"address": server.address, "metrics_address": server.metrics_address}
+    click.echo(json.dumps(addresses))
+    _log.info("listening", extra={"fields": addresses})
+    await stop.wait()
+    _log.info("stopping")
+    await server.stop()
+    _log.info("stopped")

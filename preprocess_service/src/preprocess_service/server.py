@@ -1,0 +1,78 @@
+"""The gRPC server around the service: health, reflection, metrics, graceful stop."""
+
+from __future__ import annotations
+
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from hunet_protocol.v1 import preprocess_pb2, preprocess_pb2_grpc
+from prometheus_client import start_http_server
+
+from preprocess_service.metrics import ServiceMetrics
+from preprocess_service.servicer import PreprocessServicer
+from preprocess_service.settings import ServiceSettings
+
+SERVICE_NAME: str = preprocess_pb2.DESCRIPTOR.services_by_name["PreprocessService"].full_name
+# A message holds at most 16 slices (4 MiB) and its framing; a manifest is a few kB.
+_MAX_MESSAGE_BYTES = 5 * 2**20
+_OPTIONS = (
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    # Two servers on one port would each get half of the calls.
+    ("grpc.so_reuseport", 0),
+    # Finds peers that have vanished without a word, so that their calls end.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+
+class PreprocessServer:
+    """One server. Make, start and stop it in one event loop."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self.metrics = ServiceMetrics()
+        self._servicer = PreprocessServicer(settings, self.metrics)
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=_OPTIONS)
+        preprocess_pb2_grpc.add_PreprocessServiceServicer_to_server(self._servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        self._metrics_server: tuple[WSGIServer, Thread] | None = None
+        self.address = settings.address
+        self.metrics_address = settings.metrics_address
+
+    async def start(self) -> None:
+        """Listens; `address` and `metrics_address` then hold the ports that port 0 stood for.
+
+        Raises OSError or RuntimeError where an address cannot be had.
+        """
+        host, port = _split(self._settings.metrics_address)
+        self._metrics_server = start_http_server(port, host, registry=self.metrics.registry)
+        self.metrics_address = f"{host}:{self._metrics_server[0].server_port}"
+        bound_port = self._server.add_insecure_port(self._settings.address)
+        self.address = f"{_split(self._settings.address)[0]}:{bound_port}"
+        await self._server.start()
+        for name in ("", SERVICE_NAME):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self) -> None:
+        """Turns new calls away, lets running ones finish within the grace time, then cancels them."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(self._settings.stop_grace_s)
+        self._servicer.close()
+        if self._metrics_server is not None:
+            http_server, thread = self._metrics_server
+            http_server.shutdown()
+            http_server.server_close()
+            thread.join()
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"{address!r} is not host:port")
+    return host, int(port)

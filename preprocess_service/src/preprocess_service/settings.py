@@ -1,0 +1,50 @@
+"""Settings of the service: options, else the environment (HUNET_PREPROCESS_...), else these defaults."""
+
+from __future__ import annotations
+
+import os
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from preprocess_service.pipeline.scan import Limits
+
+_LIMITS = Limits()
+
+
+class ServiceSettings(BaseSettings):
+    """Everything about a service that can be set.
+
+    A Restore holds its volume until the last prediction has come, which is after its Preprocess is done; so
+    there is room for twice as many, and none ever waits for a place that the same scan's Preprocess holds.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="HUNET_PREPROCESS_", frozen=True)
+
+    address: str = "127.0.0.1:50051"
+    metrics_address: str = "127.0.0.1:50052"
+    max_scans: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    max_waiting_scans: int = Field(default=16, ge=0)
+    retry_after_s: float = Field(default=2.0, gt=0)
+    # Longest time in which a call neither brings nor takes a message before it is given up.
+    idle_timeout_s: float = Field(default=300.0, gt=0)
+    stop_grace_s: float = Field(default=30.0, ge=0)
+    max_scan_bytes: int = Field(default=_LIMITS.max_scan_bytes, gt=0)
+    max_decompressed_bytes: int = Field(default=_LIMITS.max_decompressed_bytes, gt=0)
+    max_voxels: int = Field(default=_LIMITS.max_voxels, gt=0)
+    max_dimension: int = Field(default=_LIMITS.max_dimension, gt=0)
+
+    @property
+    def max_restores(self) -> int:
+        """Restores in work at once."""
+        return 2 * self.max_scans
+
+    @property
+    def limits(self) -> Limits:
+        """Largest scan that is accepted."""
+        return Limits(
+            max_scan_bytes=self.max_scan_bytes,
+            max_decompressed_bytes=self.max_decompressed_bytes,
+            max_voxels=self.max_voxels,
+            max_dimension=self.max_dimension,
+        )
