@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hunet_client.errors import InputError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -20,8 +21,8 @@ from mamba_hunet.networks import create_model
 _METADATA_KEY = "mamba_hunet"
 
 
-class CheckpointError(Exception):
-    """The file is not a checkpoint of this project; the message names the file and what to do."""
+class CheckpointError(InputError):
+    """The file is not a checkpoint of this project."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,11 @@ class CheckpointConfig:
     Attributes:
         model_name: a name that `create_model` takes.
         model_options: the network's constructor arguments, where they differ from its defaults.
-        threshold: lesion probability from which a voxel counts as lesion.
         training: how the weights were made: data, split, seed, steps.
     """
 
     model_name: str
     model_options: dict[str, Any] = field(default_factory=dict)
-    threshold: float = 0.5
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -86,7 +85,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
         model.load_state_dict(tensors)
     except (ValueError, TypeError, RuntimeError) as exc:
-        raise CheckpointError(f"{path}: does not fit the network {config.model_name!r} that it names: {exc}") from exc
+        raise CheckpointError(
+            str(path), f"does not fit the network {config.model_name!r} that it names: {exc}", "Train it anew"
+        ) from exc
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Checkpoint(model.eval(), config, digest)
 
@@ -98,12 +99,14 @@ def read_config(path: Path) -> CheckpointConfig:
         CheckpointError: no such file, or not a checkpoint.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; train one with `hunet train` or name another with --checkpoint")
+        raise CheckpointError(str(path), "no such file", "Train one with `hunet train`, or name another")
     try:
         with safe_open(path, framework="pt") as stored:
             metadata = stored.metadata() or {}
     except SafetensorError as exc:
-        raise CheckpointError(f"{path}: not a safetensors file ({exc}); choose a checkpoint of `hunet train`") from exc
+        raise CheckpointError(
+            str(path), f"not a safetensors file ({exc})", "Choose a checkpoint of `hunet train`"
+        ) from exc
     if _METADATA_KEY not in metadata:
-        raise CheckpointError(f"{path}: holds no configuration; choose a checkpoint written by `hunet train`")
+        raise CheckpointError(str(path), "holds no configuration", "Choose a checkpoint of `hunet train`")
     return CheckpointConfig(**json.loads(metadata[_METADATA_KEY]))

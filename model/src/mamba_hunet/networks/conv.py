@@ -30,14 +30,14 @@ class ConvPathway(nn.Module):
     def __init__(self, in_channels: int, channels: tuple[int, int, int]) -> None:
         super().__init__()
         full, half, quarter = channels
-        self.full = nn.Sequential(ConvBlock(in_channels, full), ConvBlock(full, full))
-        self.half = nn.Sequential(ConvBlock(full, half, stride=2), ConvBlock(half, half))
-        self.quarter = ConvBlock(half, quarter, stride=2)
+        self.full_resolution = nn.Sequential(ConvBlock(in_channels, full), ConvBlock(full, full))
+        self.half_resolution = nn.Sequential(ConvBlock(full, half, stride=2), ConvBlock(half, half))
+        self.quarter_resolution = ConvBlock(half, quarter, stride=2)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        full = self.full(image)
-        half = self.half(full)
-        return full, half, self.quarter(half)
+        full = self.full_resolution(image)
+        half = self.half_resolution(full)
+        return full, half, self.quarter_resolution(half)
 
 
 class TokenUpsampling(nn.Module):

@@ -1,0 +1,121 @@
+"""Training batches: batch number n is a function of the seed and n alone, so a killed run resumes on the very next batch."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mamba_hunet.data.augment import Image, vary_geometry, vary_intensity
+from mamba_hunet.data.head_shell import draw_head_shell, is_brain_extracted
+from mamba_hunet.data.lesion_paste import LesionPatch, cut_lesions, draw_blob, paste_lesion
+from mamba_hunet.data.library import SliceStack
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How a batch is drawn.
+
+    Attributes:
+        batch_size: slices.
+        crop: side of a slice in pixels; a multiple of 32.
+        lesion_share: share of slices drawn among those that show a lesion.
+        paste_share: share of slices that get pasted lesions.
+        shell_share: share of brain-extracted slices that get a skull and scalp drawn round them.
+        thick_share: share of slices of thin-sliced volumes that are averaged with their neighbours.
+    """
+
+    batch_size: int = 8
+    crop: int = 160
+    lesion_share: float = 0.6
+    paste_share: float = 0.35
+    shell_share: float = 0.35
+    thick_share: float = 0.5
+
+
+class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
+    """Batch by number: (slices, targets), each (batch, 1, crop, crop) float32.
+
+    Sources are drawn with their weights, then patients of a source, then their stacks, so that a patient with many scans
+    counts no more than one with a single scan.
+    """
+
+    def __init__(
+        self, stacks: Sequence[SliceStack], source_weights: dict[str, float], settings: BatchSettings, seed: int
+    ) -> None:
+        self._settings = settings
+        self._seed = seed
+        self._by_source: dict[str, dict[str, list[SliceStack]]] = defaultdict(lambda: defaultdict(list))
+        for stack in stacks:
+            self._by_source[stack.source][stack.patient].append(stack)
+        self._sources = sorted(self._by_source)
+        weights = np.array([source_weights.get(source, 1.0) for source in self._sources])
+        self._source_share = weights / weights.sum()
+        self._patches = _patches_of(stacks)
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((self._seed, step))
+        samples = [self._sample(rng) for _ in range(self._settings.batch_size)]
+        slices, targets = (np.stack(parts)[:, None] for parts in zip(*samples, strict=True))
+        return torch.from_numpy(slices), torch.from_numpy(targets)
+
+    def _sample(self, rng: Generator) -> tuple[Image, Image]:
+        stack = self._draw_stack(rng)
+        image, target = self._draw_slice(rng, stack)
+        if rng.random() < self._settings.paste_share:
+            image, target = self._paste(rng, image, target)
+        if is_brain_extracted(image) and rng.random() < self._settings.shell_share:
+            image = draw_head_shell(rng, image)
+        image, target = vary_geometry(rng, image, target, self._settings.crop, _crop_centre(rng, target))
+        return vary_intensity(rng, image), target
+
+    def _draw_stack(self, rng: Generator) -> SliceStack:
+        patients = self._by_source[self._sources[rng.choice(len(self._sources), p=self._source_share)]]
+        names = sorted(patients)
+        stacks = patients[names[rng.integers(len(names))]]
+        return stacks[rng.integers(len(stacks))]
+
+    def _draw_slice(self, rng: Generator, stack: SliceStack) -> tuple[Image, Image]:
+        with_lesions = rng.random() < self._settings.lesion_share and len(stack.lesion_slices) > 0
+        among = stack.lesion_slices if with_lesions else stack.head_slices
+        number = int(among[rng.integers(len(among))])
+        if stack.slice_spacing_mm < 2.0 and rng.random() < self._settings.thick_share:
+            return stack.thick_slice(number, thickness=int(rng.integers(2, 6)))
+        return stack.images[number].astype(np.float32), stack.targets[number].astype(np.float32)
+
+    def _paste(self, rng: Generator, image: Image, target: Image) -> tuple[Image, Image]:
+        for _ in range(int(rng.integers(1, 5))):
+            taken = self._patches and rng.random() < 0.6
+            patch = self._patches[rng.integers(len(self._patches))] if taken else draw_blob(rng)
+            image, target = paste_lesion(rng, image, target, patch)
+        return image, target
+
+
+def _patches_of(stacks: Sequence[SliceStack], most_per_stack: int = 150) -> list[LesionPatch]:
+    patches = []
+    for stack in stacks:
+        step = max(1, len(stack.lesion_slices) // 40)
+        of_stack = [
+            patch
+            for number in stack.lesion_slices[::step]
+            for patch in cut_lesions(
+                stack.images[number].astype(np.float32), stack.targets[number].astype(np.float32)
+            )
+            if patch.share.size < 40 * 40
+        ]
+        patches.extend(of_stack[:most_per_stack])
+    return patches
+
+
+def _crop_centre(rng: Generator, target: Image) -> tuple[float, float]:
+    """Near the middle of the slice; half the time drawn towards a lesion."""
+    middle = np.array([(side - 1) / 2 for side in target.shape])
+    marked = np.argwhere(target > 0.5)
+    if len(marked) and rng.random() < 0.5:
+        middle = middle + rng.uniform(0, 0.6) * (marked[rng.integers(len(marked))] - middle)
+    row, column = middle + rng.normal(0, 10, size=2)
+    return float(row), float(column)

@@ -1,0 +1,131 @@
+"""Prepared training slices in memory: each case through the served preprocessing pipeline, once."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+from preprocess_service.pipeline import (
+    PrepareOptions,
+    Scan,
+    SlicePlane,
+    oriented,
+    prepare_scan,
+    read_scan,
+    scan_from_array,
+    to_network,
+)
+
+from mamba_hunet.data.augment import Image
+from mamba_hunet.data.cases import Case, DataError
+from mamba_hunet.data.pictures import read_picture
+from mamba_hunet.phantom import make_phantom, random_settings
+
+_THIN_MM = 2.0
+
+
+@dataclass(frozen=True)
+class SliceStack:
+    """Consecutive slices of one scan in one plane.
+
+    Attributes:
+        source, patient: whose they are.
+        images: (slices, 256, 256) float16, the network's input.
+        targets: (slices, 256, 256) float16, share of lesion in each pixel.
+        slice_spacing_mm: from one slice to the next.
+        head_slices, lesion_slices: numbers of the slices that show head, and lesion.
+    """
+
+    source: str
+    patient: str
+    images: NDArray[np.float16]
+    targets: NDArray[np.float16]
+    slice_spacing_mm: float
+    head_slices: NDArray[np.intp]
+    lesion_slices: NDArray[np.intp]
+
+    def thick_slice(self, number: int, thickness: int) -> tuple[Image, Image]:
+        """Mean of `thickness` neighbouring slices, as a scan with thicker slices would show them."""
+        first = max(0, number - thickness // 2)
+        several = slice(first, first + thickness)
+        return self.images[several].mean(0, dtype=np.float32), self.targets[several].mean(0, dtype=np.float32)
+
+
+def load_stacks(
+    cases: Iterable[Case], progress: Callable[[Case], None] | None = None, planes: bool = True
+) -> list[SliceStack]:
+    """Prepares every case.
+
+    Args:
+        cases: labelled cases.
+        progress: called after each.
+        planes: also slice near-isotropic volumes coronally and sagittally, as scans acquired in those planes look.
+
+    Raises:
+        DataError: a truth mask does not lie on its scan's grid.
+    """
+    stacks = []
+    for case in cases:
+        stacks.extend(_volume_stacks(case, planes) if case.is_volume else [_picture_stack(case)])
+        if progress:
+            progress(case)
+    return stacks
+
+
+def _volume_stacks(case: Case, planes: bool) -> list[SliceStack]:
+    scan = read_scan(case.flair, file_name=str(case.flair))
+    truth = read_truth(case.truth, scan)
+    wanted = (SlicePlane.AUTO,)
+    if planes and max(scan.spacing_mm) < _THIN_MM:
+        wanted = (SlicePlane.AXIAL, SlicePlane.CORONAL, SlicePlane.SAGITTAL)
+    return [_stack(case.source, case.patient, scan, truth, plane) for plane in wanted]
+
+
+def read_truth(path: Path, scan: Scan) -> NDArray[np.float32]:
+    """Reads a lesion mask and checks that it lies on the scan's grid.
+
+    Raises:
+        DataError: another shape or another place.
+    """
+    image = nibabel.load(path)
+    if image.shape[:3] != scan.data.shape or not np.allclose(image.affine, scan.affine, atol=1e-2):
+        raise DataError(str(path), f"does not lie on the grid of {scan.file_name}", "Resample the mask to the scan")
+    return (np.asarray(image.dataobj).reshape(scan.data.shape) > 0.5).astype(np.float32)
+
+
+def _picture_stack(case: Case) -> SliceStack:
+    scan, truth = read_picture(case.flair, case.truth)
+    return _stack(case.source, case.patient, scan, truth, SlicePlane.AXIAL)
+
+
+def phantom_stacks(count: int, seed: int, progress: Callable[[], None] | None = None) -> list[SliceStack]:
+    """Phantoms of widely varied contrast, noise, bias, resolution, head and lesions; each is a patient of its own."""
+    stacks = []
+    for number in range(count):
+        phantom = make_phantom(random_settings(np.random.default_rng((seed, number))))
+        name = f"phantom-{number}"
+        scan = scan_from_array(phantom.flair, phantom.affine, file_name=name)
+        truth = phantom.lesions.astype(np.float32)
+        stacks.append(_stack("phantom", name, scan, truth, SlicePlane.AUTO))
+        if progress:
+            progress()
+    return stacks
+
+
+def _stack(source: str, patient: str, scan: Scan, truth: NDArray[np.float32], plane: SlicePlane) -> SliceStack:
+    prepared = prepare_scan(scan, PrepareOptions(slice_plane=plane))
+    geometry = prepared.manifest.geometry
+    images = prepared.slices(0, geometry.slice_count)
+    targets = to_network(oriented(truth, geometry), geometry)
+    spread = images.reshape(len(images), -1).std(axis=1)
+    return SliceStack(
+        source,
+        patient,
+        images.astype(np.float16),
+        targets.astype(np.float16),
+        float(scan.spacing_mm[geometry.slice_axis]),
+        np.flatnonzero(spread > 0.25 * spread.max()),
+        np.flatnonzero((targets > 0.5).reshape(len(targets), -1).any(axis=1)),
+    )

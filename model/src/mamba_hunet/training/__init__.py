@@ -1,0 +1,1 @@
+"""Training: settings, the resumable state, and the loop."""

@@ -1,0 +1,105 @@
+"""The training loop."""
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from hunet_client.errors import UsageError
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mamba_hunet.data.batches import TrainingBatches
+from mamba_hunet.losses import multi_scale_loss
+from mamba_hunet.training.settings import TrainingSettings
+from mamba_hunet.training.state import TrainingState
+
+Progress = Callable[[int, float], None]
+SAVE_EVERY_STEPS = 100
+
+
+class RunMismatchError(UsageError):
+    """The run folder holds a run with other settings."""
+
+
+def train(
+    settings: TrainingSettings, batches: TrainingBatches, run_folder: Path, progress: Progress | None = None
+) -> TrainingState:
+    """Trains to the last step, going on from the run folder's state if there is one.
+
+    A kill loses at most `SAVE_EVERY_STEPS` steps, and those are repeated exactly: batches and dropout depend on the step
+    number alone. SIGTERM saves first.
+
+    Args:
+        settings: of the run; written to ``settings.json``.
+        batches: batch by step number.
+        run_folder: gets ``state.pt``, ``settings.json`` and ``log.csv`` (step, loss, learning rate).
+        progress: called after each step with the steps done and the loss.
+
+    Raises:
+        RunMismatchError: the folder holds another run.
+    """
+    state = _open_run(settings, run_folder)
+    loader = DataLoader(batches, batch_size=None, sampler=range(state.step, settings.steps), num_workers=1)
+    with (run_folder / "log.csv").open("a") as log, _stop_on_sigterm() as stopped:
+        for slices, targets in loader:
+            learning_rate = state.learning_rate()
+            loss = train_step(state, slices, targets)
+            log.write(f"{state.step},{loss:.5f},{learning_rate:.6f}\n")
+            if progress:
+                progress(state.step, loss)
+            if stopped.is_set():
+                break
+            if state.step % SAVE_EVERY_STEPS == 0:
+                log.flush()
+                state.save(run_folder / "state.pt")
+    state.save(run_folder / "state.pt")
+    return state
+
+
+def train_step(state: TrainingState, slices: Tensor, targets: Tensor) -> float:
+    """One optimiser step; returns the loss."""
+    settings = state.settings
+    torch.manual_seed(settings.seed * 1_000_003 + state.step)
+    for group in state.optimizer.param_groups:
+        group["lr"] = state.learning_rate()
+    state.model.train()
+    with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
+        logits = state.model.multi_scale_logits(slices)
+    loss = multi_scale_loss(logits, targets)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip_norm)
+    state.optimizer.step()
+    state.step += 1
+    state.update_average()
+    return loss.item()
+
+
+def _open_run(settings: TrainingSettings, run_folder: Path) -> TrainingState:
+    run_folder.mkdir(parents=True, exist_ok=True)
+    description = run_folder / "settings.json"
+    wanted = json.dumps(asdict(settings), indent=1, sort_keys=True)
+    if description.is_file() and description.read_text() != wanted:
+        raise RunMismatchError(
+            str(run_folder), "holds a run with other settings", "Give another --run folder, or delete this one"
+        )
+    description.write_text(wanted)
+    state = TrainingState(settings)
+    if (run_folder / "state.pt").is_file():
+        state.load(run_folder / "state.pt")
+    return state
+
+
+@contextmanager
+def _stop_on_sigterm() -> Iterator[threading.Event]:
+    stopped = threading.Event()
+    previous = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGTERM, previous)
