@@ -104,7 +104,7 @@ class _Crop:
 def _crop(head: NDArray[np.bool_], labels: NDArray[np.uint32], hanging: Hanging) -> _Crop:
     shown = np.any(head | (labels > 0), axis=hanging.slice_axis, keepdims=True)
     shown = hanging.slice(shown if shown.any() else ~shown, 0)
-    rows, columns = (_range_with_margin(shown.any(axis=1 - axis)) for axis in range(2))
+    rows, columns = (_range_with_margin(np.logical_or.reduce(shown, axis=1 - axis)) for axis in range(2))
     height_mm = (rows.stop - rows.start) * hanging.pixel_mm[0]
     width_mm = (columns.stop - columns.start) * hanging.pixel_mm[1]
     scale = TILE_SIDE_PX / max(height_mm, width_mm)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# Slices nearer than this part of the volume look alike; so only one of them shows a lesion.
+# Slices nearer than this part of the volume look alike: one of them is enough.
 MIN_GAP = 0.02
 
 

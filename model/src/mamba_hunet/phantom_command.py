@@ -1,0 +1,132 @@
+"""The subcommand `hunet phantom`: a synthetic scan with its truth, as files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from hunet_client.lesions import LesionSet
+    from mamba_hunet.phantom import Phantom, PhantomSettings
+
+RESEARCH_USE_ONLY = "Synthetic scan for testing. Research use only."
+
+
+@click.command(short_help="Make a synthetic FLAIR scan with lesions of known place.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder to write to.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another head and other lesions."
+)
+@click.option("--lesions", "count", type=click.IntRange(min=0), help="How many lesions.  [default: 18]")
+@click.option("--lesion-free", is_flag=True, help="No lesions: whatever is marked is wrong.")
+@click.option(
+    "--spacing",
+    "spacing_mm",
+    type=click.FloatRange(0.5, 10.0),
+    nargs=3,
+    default=(1.0, 1.0, 3.0),
+    show_default=True,
+    help="Voxel size in mm: right-left, back-front, slices.",
+)
+@click.option("--brain-extracted", is_flag=True, help="The brain alone, without skull, scalp and face.")
+def phantom(
+    output: Path,
+    seed: int,
+    count: int | None,
+    lesion_free: bool,
+    spacing_mm: tuple[float, float, float],
+    brain_extracted: bool,
+) -> None:
+    """Write flair.nii.gz, its true lesions.nii.gz, truth.json and preview.png to a folder.
+
+    Equal options give equal voxels.
+    """
+    if lesion_free and count:
+        raise click.UsageError("--lesion-free and --lesions contradict each other")
+    from mamba_hunet.phantom import PhantomSettings, make_phantom
+
+    settings = PhantomSettings(seed=seed)
+    if count is not None:
+        settings = replace(settings, lesions=replace(settings.lesions, count=count))
+    if lesion_free:
+        settings = settings.without_lesions()
+    scan = replace(settings.scan, spacing_mm=spacing_mm, brain_extracted=brain_extracted)
+    made = make_phantom(replace(settings, scan=scan))
+    written = _write(made, output)
+    click.echo(f"{written} with {made.lesion_ml:.2f} ml of lesions. {RESEARCH_USE_ONLY}")
+
+
+def _write(made: Phantom, folder: Path) -> Path:
+    """Write the four files; returns the scan's path. Raises InputError when the folder cannot be written to."""
+    import nibabel as nib
+    import numpy as np
+    from hunet_client.errors import InputError
+    from hunet_client.lesions import find_lesions
+
+    flair = folder / "flair.nii.gz"
+    truth = find_lesions(made.lesions.astype(np.float32), made.affine, made.spacing_mm, min_lesion_ml=0.0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, voxels in ((flair, made.flair), (folder / "lesions.nii.gz", made.lesions)):
+            image = nib.Nifti1Image(voxels, made.affine)
+            image.header.set_xyzt_units("mm")
+            image.header["descrip"] = b"Synthetic FLAIR, research use only"
+            nib.save(image, path)
+        (folder / "truth.json").write_text(json.dumps(_truth(made, truth), indent=2) + "\n")
+        (folder / "preview.png").write_bytes(_preview(made, truth))
+    except OSError as exc:
+        raise InputError(str(folder), f"cannot be written: {exc.strerror}", "Name another --output") from exc
+    return flair
+
+
+def _truth(made: Phantom, truth: LesionSet) -> dict[str, Any]:
+    """What truth.json holds: the true lesions as they lie in the mask, and as they were drawn."""
+    return {
+        "notice": RESEARCH_USE_ONLY,
+        "shape": list(made.flair.shape),
+        "spacing_mm": list(made.spacing_mm),
+        "lesion_count": len(truth.lesions),
+        "total_volume_ml": round(made.lesion_ml, 6),
+        "lesions": [
+            {
+                "index": lesion.index,
+                "volume_ml": round(lesion.volume_ml, 6),
+                "centroid_mm": list(lesion.centroid_mm),
+            }
+            for lesion in truth.lesions
+        ],
+        "drawn": [
+            {
+                "kind": lesion.kind,
+                "centre_mm": lesion.centre_mm.tolist(),
+                "semi_axes_mm": lesion.semi_axes_mm.tolist(),
+                "contrast": lesion.contrast,
+            }
+            for lesion in made.placed
+        ],
+        "settings": asdict(made.settings),
+    }
+
+
+def _preview(made: Phantom, truth: LesionSet) -> bytes:
+    from hunet_client.overlay import Caption, overlay_png
+
+    return overlay_png(
+        made.flair,
+        truth,
+        affine=made.affine,
+        spacing_mm=made.spacing_mm,
+        slice_axis=2,
+        window=(0.0, 1.75 * made.settings.scan.white_matter_level),
+        caption=Caption(f"phantom, seed {made.settings.seed}", "the truth"),
+    )
