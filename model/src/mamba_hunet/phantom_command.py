@@ -11,7 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from hunet_client.lesions import LesionSet
-    from mamba_hunet.phantom import Phantom, PhantomSettings
+
+    from mamba_hunet.phantom import Phantom
 
 RESEARCH_USE_ONLY = "Synthetic scan for testing. Research use only."
 
@@ -67,7 +68,7 @@ def phantom(
 
 
 def _write(made: Phantom, folder: Path) -> Path:
-    """Write the four files; returns the scan's path. Raises InputError when the folder cannot be written to."""
+    """Write the four files; returns the scan's path. Raises InputError when that is impossible."""
     import nibabel as nib
     import numpy as np
     from hunet_client.errors import InputError

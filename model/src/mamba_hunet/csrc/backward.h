@@ -28,7 +28,6 @@ struct BackwardWorkspace {
   BackwardWorkspace(const Shape& shape, int64_t channels, Scalar* memory) {
     const int64_t per_block = shape.d_state * S::kLanes, every_block = blocks(channels) * per_block;
     auto take = [&](int64_t count) { return (memory += count) - count; };
-    checkpoints = take(tiles(shape) * every_block);
     log2_decay = take(every_block);
     grad_x = take(every_block);
     grad_A = take(every_block);
@@ -36,14 +35,15 @@ struct BackwardWorkspace {
     grad_C = take(kSteps * per_block);
     grad_D = take(blocks(channels) * S::kLanes);
     grad_bias = take(blocks(channels) * S::kLanes);
+    checkpoints = take(tiles(shape) * every_block);
   }
 
-  Scalar* checkpoints;         // (blocks, tiles, d_state) vectors: states before each tile's first step
   Scalar* log2_decay;          // (blocks, d_state) vectors
   Scalar* grad_x;              // (blocks, d_state) vectors: decay[t] g[t] of the step after the tile
   Scalar* grad_A;              // (blocks, d_state) vectors, summed over the steps done
   Scalar *grad_B, *grad_C;     // (d_state, kSteps) vectors of one tile, summed over blocks, lanes not yet
   Scalar *grad_D, *grad_bias;  // (blocks) vectors
+  Scalar* checkpoints;         // (blocks, tiles, d_state) vectors: states before each tile's first step
 };
 
 // The states before each tile, from front to back.
@@ -53,17 +53,17 @@ void keep_checkpoints(const Shape& shape, const Inputs<typename S::Scalar>& inpu
   using Vec = typename S::Vec;
   const int d_state = int(shape.d_state);
   alignas(64) typename S::Scalar x[kMaxStates * S::kLanes] = {};
-  Tile<S> u, delta, delta_u;
+  Tile<S> u;
+  StepSizes<S, false> step;
   for (int64_t start = 0; start < shape.length; start += kSteps) {
     std::memcpy(checkpoints, x, sizeof(Vec) * d_state);
     checkpoints += d_state * S::kLanes;
     if (start + kSteps >= shape.length) break;
     load_tile(u, inputs.u + block.rows + start, shape.length, block.channels, kSteps);
-    load_tile(delta, inputs.delta + block.rows + start, shape.length, block.channels, kSteps);
-    activate(delta, u, delta_u, block.delta_bias, inputs.delta_softplus, kSteps);
+    step.load(inputs, block, start, kSteps, u);
     for_state_runs(d_state, [&](int n, auto count) {
-      advance<S, count()>(log2_decay + n * S::kLanes, delta, delta_u, block.B + n * shape.length + start, shape.length,
-                          kSteps, x + n * S::kLanes, [](int, const Vec*, const Vec*) {});
+      advance<S, count()>(log2_decay + n * S::kLanes, step.delta, step.delta_u,
+                          block.B + n * shape.length + start, shape.length, kSteps, x + n * S::kLanes, [](int, const Vec*, const Vec*) {});
     });
   }
 }
@@ -135,12 +135,11 @@ void backward_tile(const Shape& shape, const Inputs<typename S::Scalar>& inputs,
   const int steps = int(shape.length - start < kSteps ? shape.length - start : kSteps);
   const int64_t tiles = BackwardWorkspace<S>::tiles(shape), per_block = d_state * S::kLanes;
 
-  Tile<S> u, raw_delta, grad_y, delta_u, B_g = {}, log2_A_h = {};
+  Tile<S> u, grad_y, B_g = {}, log2_A_h = {};
+  StepSizes<S, true> step;
   load_tile(u, inputs.u + block.rows + start, shape.length, block.channels, steps);
-  load_tile(raw_delta, inputs.delta + block.rows + start, shape.length, block.channels, steps);
   load_tile(grad_y, grad_y_in + block.rows + start, shape.length, block.channels, steps);
-  Tile<S> delta = raw_delta;
-  activate(delta, u, delta_u, block.delta_bias, inputs.delta_softplus, steps);
+  step.load(inputs, block, start, steps, u);
 
   for_state_runs(d_state, [&](int n, auto count) {
     const int64_t at = block_index * per_block + n * S::kLanes;
@@ -148,16 +147,15 @@ void backward_tile(const Shape& shape, const Inputs<typename S::Scalar>& inputs,
     StateRun<S, count()>{work.checkpoints + tile_at, work.log2_decay + at, block.B + n * shape.length + start,
                          block.C + n * shape.length + start, shape.length, work.grad_x + at, work.grad_A + at,
                          work.grad_B + n * kSteps * S::kLanes, work.grad_C + n * kSteps * S::kLanes}
-        .run(delta, delta_u, grad_y, steps, B_g, log2_A_h);
+        .run(step.delta, step.delta_u, grad_y, steps, B_g, log2_A_h);
   });
 
   const Vec natural = S::broadcast(typename S::Scalar(1 / kLog2E));
   Vec sum_D = S::load(work.grad_D + block_index * S::kLanes), sum_bias = S::load(work.grad_bias + block_index * S::kLanes);
   Tile<S> grad_u, grad_delta;
   for (int t = 0; t < steps; ++t) {
-    grad_u.set(t, block.D * grad_y[t] + delta[t] * B_g[t]);
-    Vec through_delta = u[t] * B_g[t] + natural * log2_A_h[t];
-    if (inputs.delta_softplus) through_delta = through_delta * sigmoid<S>(raw_delta[t] + block.delta_bias);
+    grad_u.set(t, block.D * grad_y[t] + step.delta[t] * B_g[t]);
+    const Vec through_delta = (u[t] * B_g[t] + natural * log2_A_h[t]) * step.slope[t];
     grad_delta.set(t, through_delta);
     sum_bias += through_delta;
     sum_D += grad_y[t] * u[t];
@@ -187,8 +185,8 @@ void backward(const Shape& shape, const Inputs<typename S::Scalar>& inputs, cons
   using Workspace = BackwardWorkspace<S>;
   const int64_t d_state = shape.d_state, per_block = d_state * S::kLanes;
   const int64_t blocks = Workspace::blocks(task.range.channels);
-  std::memset(task.workspace, 0, sizeof(Scalar) * Workspace::size(shape, task.range.channels));
   const Workspace work(shape, task.range.channels, task.workspace);
+  std::memset(task.workspace, 0, sizeof(Scalar) * (work.checkpoints - task.workspace));
 
   for (int64_t i = 0; i < blocks; ++i) {
     const Block<S> block(shape, inputs, task.range, i * S::kLanes);

@@ -6,7 +6,7 @@
 namespace mamba_hunet {
 namespace {
 
-constexpr int kTogether = 4;  // states advanced side by side: enough independent work to hide each other's latency
+constexpr int kTogether = 2;  // states advanced side by side: enough independent work to hide each other's latency
 
 // Advances kStates states of a block through a tile: x[t] = exp(delta[t] A) x[t-1] + (delta[t] u[t]) B[t].
 //   log2_decay: A in units that make the exponential a power of two, one vector a state
@@ -24,10 +24,10 @@ inline void advance(const typename S::Scalar* log2_decay, const Tile<S>& delta, 
   }
   for (int t = 0; t < steps; ++t) {
     Vec decay[kStates];
-    for (int k = 0; k < kStates; ++k) {
-      decay[k] = exp2<S>(delta[t] * rate[k]);
+    for (int k = 0; k < kStates; ++k) decay[k] = delta[t] * rate[k];
+    exp2<S>(decay);
+    for (int k = 0; k < kStates; ++k)
       state[k] = decay[k] * state[k] + delta_u[t] * S::broadcast(B[k * length + t]);
-    }
     visit(t, decay, state);
   }
   for (int k = 0; k < kStates; ++k) S::store(x + k * S::kLanes, state[k]);
@@ -49,17 +49,30 @@ inline void load_log2_decay(const typename S::Scalar* A, int d_state, int channe
              load_channels<S>(A + n, d_state, channels) * S::broadcast(typename S::Scalar(kLog2E)));
 }
 
-// Turns a tile of raw delta into delta as it is used, and writes delta * u.
-template <class S>
-inline void activate(Tile<S>& delta, const Tile<S>& u, Tile<S>& delta_u, typename S::Vec bias, bool with_softplus,
-                     int steps) {
-  for (int t = 0; t < steps; ++t) {
-    const typename S::Vec biased = delta[t] + bias;
-    const typename S::Vec active = with_softplus ? softplus<S>(biased) : biased;
-    delta.set(t, active);
-    delta_u.set(t, active * u[t]);
+// A tile of step sizes: delta as it is used, times u, and (only if kWithSlope) its derivative by the raw delta.
+template <class S, bool kWithSlope>
+struct StepSizes {
+  Tile<S> delta, delta_u, slope;
+
+  void load(const Inputs<typename S::Scalar>& inputs, const Block<S>& block, int64_t start, int steps,
+            const Tile<S>& u) {
+    load_tile(delta, inputs.delta + block.rows + start, block.length, block.channels, steps);
+    constexpr int kRun = 4;
+    for (int t = 0; t < steps; t += kRun) {
+      typename S::Vec d[kRun], derivative[kRun];
+      for (int i = 0; i < kRun; ++i) {
+        d[i] = delta[t + i] + block.delta_bias;
+        derivative[i] = S::broadcast(1);
+      }
+      if (inputs.delta_softplus) softplus<S>(d, derivative);
+      for (int i = 0; i < kRun; ++i) {
+        delta.set(t + i, d[i]);
+        delta_u.set(t + i, d[i] * u[t + i]);
+        if constexpr (kWithSlope) slope.set(t + i, derivative[i]);
+      }
+    }
   }
-}
+};
 
 template <class S>
 void forward_block(const Shape& shape, const Inputs<typename S::Scalar>& inputs, const Block<S>& block,
@@ -71,17 +84,17 @@ void forward_block(const Shape& shape, const Inputs<typename S::Scalar>& inputs,
   alignas(64) Scalar log2_decay[kMaxStates * S::kLanes];
   load_log2_decay<S>(inputs.A + block.first_channel * d_state, d_state, block.channels, log2_decay);
 
-  Tile<S> u, delta, delta_u, y;
+  Tile<S> u, y;
+  StepSizes<S, false> step;
   for (int64_t start = 0; start < shape.length; start += kSteps) {
     const int steps = int(shape.length - start < kSteps ? shape.length - start : kSteps);
     load_tile(u, inputs.u + block.rows + start, shape.length, block.channels, steps);
-    load_tile(delta, inputs.delta + block.rows + start, shape.length, block.channels, steps);
-    activate(delta, u, delta_u, block.delta_bias, inputs.delta_softplus, steps);
+    step.load(inputs, block, start, steps, u);
     for (int t = 0; t < steps; ++t) y.set(t, block.D * u[t]);
 
     for_state_runs(d_state, [&](int n, auto count) {
       const Scalar* C = block.C + n * shape.length + start;
-      advance<S, count()>(log2_decay + n * S::kLanes, delta, delta_u, block.B + n * shape.length + start, shape.length,
+      advance<S, count()>(log2_decay + n * S::kLanes, step.delta, step.delta_u, block.B + n * shape.length + start, shape.length,
                           steps, x + n * S::kLanes, [&](int t, const Vec*, const Vec* state) {
                             Vec sum = y[t];
                             for (int k = 0; k < count(); ++k) sum += state[k] * S::broadcast(C[k * shape.length + t]);

@@ -26,29 +26,39 @@ struct Simd {
 
   // Where v is NaN the result is NaN.
   static Vec clamp(Vec v, Scalar low, Scalar high) {
-    const Vec lo = broadcast(low), hi = broadcast(high);
+    const Vec lo = unknown(broadcast(low)), hi = unknown(broadcast(high));
     v = lo > v ? lo : v;
     return hi < v ? hi : v;
   }
 
-  // Transposes a square of kLanes vectors: log2(kLanes) rounds of a perfect shuffle of the upper half into the lower.
-  static void transpose(Vec (&rows)[kLanes]) { shuffle_rounds(rows, std::make_integer_sequence<int, kLanes>{}); }
+  // Transposes a square of kLanes vectors: swaps its off-diagonal numbers in 2x2 squares, then those squares in 4x4, ...
+  template <int kSize = 1>
+  static void transpose(Vec (&rows)[kLanes]) {
+    if constexpr (kSize < kLanes) {
+      swap_off_diagonal<kSize>(rows, std::make_integer_sequence<int, kLanes>{});
+      transpose<kSize * 2>(rows);
+    }
+  }
 
  private:
+  // Hides a constant from GCC, which makes a comparison with a known one two instructions instead of one max or min.
+  static Vec unknown(Vec v) {
+#ifdef __x86_64__
+    asm("" : "+v"(v));
+#endif
+    return v;
+  }
   template <int... kLane>
   static Vec broadcast(Scalar s, std::integer_sequence<int, kLane...>) {
     return Vec{((void)kLane, s)...};
   }
-  template <int... kLane>
-  static void shuffle_rounds(Vec (&rows)[kLanes], std::integer_sequence<int, kLane...>) {
-    for (int round = 1; round < kLanes; round *= 2) {
-      Vec shuffled[kLanes];
-      for (int i = 0; i < kLanes / 2; ++i) {
-        const Vec a = rows[i], b = rows[i + kLanes / 2];
-        shuffled[2 * i] = __builtin_shufflevector(a, b, (kLane / 2 + kLane % 2 * kLanes)...);
-        shuffled[2 * i + 1] = __builtin_shufflevector(a, b, (kLanes / 2 + kLane / 2 + kLane % 2 * kLanes)...);
-      }
-      std::memcpy(rows, shuffled, sizeof shuffled);
+  template <int kSize, int... kLane>
+  static void swap_off_diagonal(Vec (&rows)[kLanes], std::integer_sequence<int, kLane...>) {
+    for (int i = 0; i < kLanes; ++i) {
+      if (i & kSize) continue;
+      const Vec a = rows[i], b = rows[i + kSize];
+      rows[i] = __builtin_shufflevector(a, b, (kLane & kSize ? kLane - kSize + kLanes : kLane)...);
+      rows[i + kSize] = __builtin_shufflevector(a, b, (kLane & kSize ? kLane + kLanes : kLane + kSize)...);
     }
   }
 };

@@ -7,7 +7,7 @@
 namespace mamba_hunet {
 namespace {
 
-constexpr int kSteps = 32;  // steps in a tile, and between two checkpoints of the backward pass
+constexpr int kSteps = 64;  // steps in a tile, and between two checkpoints of the backward pass
 
 template <class S>
 struct alignas(64) Tile {
@@ -16,7 +16,7 @@ struct alignas(64) Tile {
   void set(int step, typename S::Vec v) { S::store(values[step], v); }
 };
 
-// Reads steps [0, steps) of `channels` rows that lie `stride` apart; lanes without a channel read 0.
+// Reads steps [0, steps) of `channels` rows that lie `stride` apart; lanes without a channel and later steps are 0.
 template <class S>
 inline void load_tile(Tile<S>& tile, const typename S::Scalar* rows, int64_t stride, int channels, int steps) {
   int t = 0;
@@ -28,8 +28,8 @@ inline void load_tile(Tile<S>& tile, const typename S::Scalar* rows, int64_t str
       for (int i = 0; i < S::kLanes; ++i) tile.set(t + i, square[i]);
     }
   }
-  for (; t < steps; ++t)
-    for (int i = 0; i < S::kLanes; ++i) tile.values[t][i] = i < channels ? rows[i * stride + t] : 0;
+  for (; t < kSteps; ++t)
+    for (int i = 0; i < S::kLanes; ++i) tile.values[t][i] = t < steps && i < channels ? rows[i * stride + t] : 0;
 }
 
 // The way back. Lanes without a channel are dropped.

@@ -1,5 +1,6 @@
-// Exponential and softplus on vectors. Single precision: polynomials, fitted to the least largest relative error.
-// Double precision, which serves gradient checks and not speed: the C library's functions, lane by lane.
+// Exponential and softplus of a few vectors at once: side by side, so that each hides the latency of the others.
+// Single precision: polynomials, fitted to the least largest relative error. Double precision, which serves gradient
+// checks and not speed: the C library's functions, number by number.
 #pragma once
 
 #include <cmath>
@@ -12,68 +13,65 @@ namespace {
 
 constexpr double kLog2E = 1.44269504088896340736;
 
-// 2^p, relative error below 2e-7. Exactly 0 for p <= -127, infinity for p >= 128, NaN for NaN.
 template <class S>
-inline typename S::Vec exp2(typename S::Vec p) {
+constexpr bool kSingle = std::is_same_v<typename S::Scalar, float>;
+
+// y[k] = y[k] * x[k] + coefficient: one step of Horner's rule.
+template <class S, int kCount>
+inline void horner_step(typename S::Vec (&y)[kCount], const typename S::Vec (&x)[kCount], float coefficient) {
+  for (int k = 0; k < kCount; ++k) y[k] = y[k] * x[k] + S::broadcast(coefficient);
+}
+
+// p <- 2^p, relative error below 2e-7. Exactly 0 for p <= -127, infinity for p >= 128, NaN for NaN.
+template <class S, int kCount>
+inline void exp2(typename S::Vec (&p)[kCount]) {
   using Vec = typename S::Vec;
-  if constexpr (std::is_same_v<typename S::Scalar, float>) {
+  if constexpr (kSingle<S>) {
     typedef int32_t Bits __attribute__((vector_size(sizeof(Vec))));
-    p = S::clamp(p, -127.0f, 128.0f);
-    const Vec magic = S::broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
-    const Vec rounded = p + magic;
-    const Vec r = p - (rounded - magic);  // in [-1/2, 1/2]
-    Vec poly = S::broadcast(0.00132647270739f);
-    poly = poly * r + S::broadcast(0.00967151260595f);
-    poly = poly * r + S::broadcast(0.0555073374319f);
-    poly = poly * r + S::broadcast(0.240222420865f);
-    poly = poly * r + S::broadcast(0.693146977601f);
-    poly = poly * r + S::broadcast(1.0f);
-    return (Vec)((Bits)poly + ((Bits)rounded << 23));  // multiplies by 2^rounded
+    const Vec magic = S::broadcast(12582912.0f);  // 1.5 * 2^23: adding it leaves a rounded number in the lowest bits
+    Vec rounded[kCount], y[kCount];
+    for (int k = 0; k < kCount; ++k) p[k] = S::clamp(p[k], -127.0f, 128.0f);
+    for (int k = 0; k < kCount; ++k) rounded[k] = p[k] + magic;
+    for (int k = 0; k < kCount; ++k) p[k] -= rounded[k] - magic;  // now in [-1/2, 1/2]
+    for (int k = 0; k < kCount; ++k) y[k] = S::broadcast(0.00132647270739f);
+    for (float coefficient : {0.00967151260595f, 0.0555073374319f, 0.240222420865f, 0.693146977601f, 1.0f})
+      horner_step<S>(y, p, coefficient);
+    for (int k = 0; k < kCount; ++k) p[k] = (Vec)((Bits)y[k] + ((Bits)rounded[k] << 23));  // y * 2^rounded
   } else {
-    for (int i = 0; i < S::kLanes; ++i) p[i] = std::exp2(p[i]);
-    return p;
+    for (Vec& vector : p)
+      for (int i = 0; i < S::kLanes; ++i) vector[i] = std::exp2(vector[i]);
   }
 }
 
-// log(1 + e) for e in [0, 1], relative error below 2e-7.
-template <class S>
-inline typename S::Vec log1p_unit(typename S::Vec e) {
+// e <- log(1 + e) for e in [0, 1], relative error below 2e-7.
+template <class S, int kCount>
+inline void log1p_unit(typename S::Vec (&e)[kCount]) {
   using Vec = typename S::Vec;
-  if constexpr (std::is_same_v<typename S::Scalar, float>) {
-    Vec poly = S::broadcast(0.00523269934133f);
-    poly = poly * e + S::broadcast(-0.0295052551843f);
-    poly = poly * e + S::broadcast(0.0782259711372f);
-    poly = poly * e + S::broadcast(-0.136632466976f);
-    poly = poly * e + S::broadcast(0.191060067953f);
-    poly = poly * e + S::broadcast(-0.248429821156f);
-    poly = poly * e + S::broadcast(0.333190967838f);
-    poly = poly * e + S::broadcast(-0.499994931396f);
-    poly = poly * e + S::broadcast(0.99999996988f);
-    return poly * e;
+  if constexpr (kSingle<S>) {
+    Vec y[kCount];
+    for (int k = 0; k < kCount; ++k) y[k] = S::broadcast(0.00523269934133f);
+    for (float coefficient : {-0.0295052551843f, 0.0782259711372f, -0.136632466976f, 0.191060067953f, -0.248429821156f,
+                              0.333190967838f, -0.499994931396f, 0.99999996988f})
+      horner_step<S>(y, e, coefficient);
+    for (int k = 0; k < kCount; ++k) e[k] *= y[k];
   } else {
-    for (int i = 0; i < S::kLanes; ++i) e[i] = std::log1p(e[i]);
-    return e;
+    for (Vec& vector : e)
+      for (int i = 0; i < S::kLanes; ++i) vector[i] = std::log1p(vector[i]);
   }
 }
 
-// exp(-|x|), from which softplus and its derivative follow without overflow.
-template <class S>
-inline typename S::Vec exp_minus_abs(typename S::Vec x) {
-  using Scalar = typename S::Scalar;
-  return exp2<S>((x < 0 ? x : -x) * S::broadcast(Scalar(kLog2E)));
-}
-
-// log(1 + exp(x)).
-template <class S>
-inline typename S::Vec softplus(typename S::Vec x) {
-  return (x < 0 ? S::broadcast(0) : x) + log1p_unit<S>(exp_minus_abs<S>(x));
-}
-
-// The derivative of softplus: 1 / (1 + exp(-x)).
-template <class S>
-inline typename S::Vec sigmoid(typename S::Vec x) {
-  const typename S::Vec e = exp_minus_abs<S>(x), one = S::broadcast(1);
-  return (x < 0 ? e : one) / (one + e);
+// x <- softplus(x) = log(1 + exp(x)), and slope <- its derivative 1 / (1 + exp(-x)). Both follow from exp(-|x|), which
+// never overflows.
+template <class S, int kCount>
+inline void softplus(typename S::Vec (&x)[kCount], typename S::Vec (&slope)[kCount]) {
+  using Vec = typename S::Vec;
+  const Vec zero = S::broadcast(0), one = S::broadcast(1), log2_e = S::broadcast(typename S::Scalar(kLog2E));
+  Vec e[kCount];
+  for (int k = 0; k < kCount; ++k) e[k] = (x[k] < 0 ? x[k] : -x[k]) * log2_e;
+  exp2<S>(e);
+  for (int k = 0; k < kCount; ++k) slope[k] = (x[k] < 0 ? e[k] : one) / (one + e[k]);
+  log1p_unit<S>(e);
+  for (int k = 0; k < kCount; ++k) x[k] = (x[k] < 0 ? zero : x[k]) + e[k];
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 """A FLAIR-like brain phantom with multiple-sclerosis lesions of known place. Synthetic; research use only.
 
-``make_phantom(PhantomSettings(seed=7))`` gives the scan and its truth; ``random_settings(rng)`` draws settings as widely
-as scanners and patients differ. Needs numpy and scipy only.
+``make_phantom(PhantomSettings(seed=7))`` gives the scan and its truth; ``random_settings(rng)`` draws
+settings as widely as scanners and patients differ. Needs numpy and scipy only.
 """
 
 from mamba_hunet.phantom.settings import (

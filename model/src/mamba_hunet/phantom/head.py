@@ -8,7 +8,7 @@ from mamba_hunet.phantom.noise import band_noise
 from mamba_hunet.phantom.settings import ContrastSettings, ShapeSettings
 from mamba_hunet.phantom.shapes import ellipsoid, inside, smooth_union, tube
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 SKULL_MM = 5.5
 EDGE_MM = 1.0
@@ -82,7 +82,8 @@ class Head:
         mastoid = ellipsoid(side, y, z, (53, -32, -40), (11, 15, 15))
         petrous = tube(side, y, z, ((56, -26, -36), (24, -8, -34)), (9.0, 5.0))
         throat = ellipsoid(side, y, z, (0, 6, -78), (13, 9, 34))
-        signal = _paint(signal, inside(np.minimum(mastoid, petrous), 3.0), self._contrast.bone + 0.06 * lobules**2)
+        cells = self._contrast.bone + 0.06 * lobules**2
+        signal = _paint(signal, inside(np.minimum(mastoid, petrous), 3.0), cells)
         air = np.minimum(np.minimum(nasal, maxillary), np.minimum(sphenoid, np.minimum(frontal, throat)))
         signal = _paint(signal, inside(np.abs(air) - 0.8, 1.2), 0.8)
         signal = _paint(signal, inside(air + 1.0, 1.2), 0.02)

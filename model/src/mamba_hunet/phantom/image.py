@@ -1,4 +1,4 @@
-"""From anatomy to a scan: signal at points, averaged over slices, shaded by the coil, with the scanner's noise."""
+"""From anatomy to a scan: signal averaged over slices, the coil's shading, the scanner's noise."""
 
 from dataclasses import dataclass
 
@@ -6,20 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from mamba_hunet.phantom.anatomy import Anatomy, BrainTissue
+from mamba_hunet.phantom.anatomy import EDGE_MM, Anatomy, BrainTissue
 from mamba_hunet.phantom.head import Head
 from mamba_hunet.phantom.lesions import PlacedLesion, place_lesions
 from mamba_hunet.phantom.noise import band_noise
 from mamba_hunet.phantom.settings import PhantomSettings
 from mamba_hunet.phantom.shapes import inside
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
+
+# For each axis code, the patient's axis (R-L, A-P, S-I) and whether the code is its positive end.
+AXES = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
 
 # Field of view about the head, mm: low and high end of the patient's R-L, A-P and S-I axes.
 WHOLE_HEAD_MM = ((-88.0, 88.0), (-122.0, 100.0), (-70.0, 96.0))
 BRAIN_MM = ((-78.0, 78.0), (-114.0, 82.0), (-68.0, 88.0))
 # At most this far apart lie the samples that are averaged over a slice's thickness.
 SAMPLE_MM = 1.1
+# Below this height brain extraction cuts the spinal cord.
+EXTRACTION_END_MM = -66.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,7 @@ def scan_grid(settings: PhantomSettings) -> Grid:
     axes = np.zeros((3, 3))
     extent_mm = np.zeros(3)
     for column, code in enumerate(scan.orientation):
-        patient_axis, sign = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}[code]
+        patient_axis, sign = AXES[code]
         axes[patient_axis, column] = sign
         extent_mm[column] = field[patient_axis, 1] - field[patient_axis, 0]
     spacing = np.array(scan.spacing_mm)
@@ -68,45 +73,50 @@ class Renderer:
     def slice(self, k: int) -> tuple[Array, NDArray[np.uint8]]:
         """Slice k as the scanner would store it, (i, j) float32, and its lesions, (i, j) uint8."""
         scan = self._settings.scan
-        rows, columns, _ = self.grid.shape
-        samples = max(1, int(np.ceil(scan.spacing_mm[2] / SAMPLE_MM)))
-        offsets = (np.arange(samples) + 0.5) / samples - 0.5
-        i, j, s = np.meshgrid(np.arange(rows), np.arange(columns), k + offsets, indexing="ij")
-        points = np.stack([i.ravel(), j.ravel(), s.ravel()], axis=1) @ self.grid.affine[:3, :3].T
-        points = (points + self.grid.affine[:3, 3]).astype(np.float32)
-
-        signal, lesion_share = self._signal(points)
-        signal = signal.reshape(rows, columns, samples).mean(axis=2)
-        lesion_share = lesion_share.reshape(rows, columns, samples).mean(axis=2)
+        points = self._points(k)
+        signal, lesion_share = (part.mean(axis=2) for part in self._signal(points))
         signal = gaussian_filter(signal, [scan.blur_mm / spacing for spacing in scan.spacing_mm[:2]])
-        middle = points.reshape(rows, columns, samples, 3)[:, :, samples // 2]
+        middle = points[:, :, points.shape[2] // 2]
         shading = self._shading(middle[..., 0], middle[..., 1], middle[..., 2])
         signal = signal * np.exp(scan.bias * shading)
         signal = _rician(signal, scan.noise, np.random.default_rng(self._noise_seeds[k]))
         if scan.brain_extracted:
-            signal = signal * self._brain_mask(middle.reshape(-1, 3)).reshape(rows, columns)
+            signal = signal * self._brain_mask(middle)
         level = scan.white_matter_level / self._settings.contrast.white_matter
         return signal * np.float32(level), (lesion_share >= 0.5).astype(np.uint8)
 
+    def _points(self, k: int) -> Array:
+        """(i, j, samples, 3) world mm: each pixel of slice k, sampled evenly over the slice's thickness."""
+        rows, columns, _ = self.grid.shape
+        samples = max(1, int(np.ceil(self._settings.scan.spacing_mm[2] / SAMPLE_MM)))
+        depths = k + (np.arange(samples) + 0.5) / samples - 0.5
+        voxels = np.meshgrid(np.arange(float(rows)), np.arange(float(columns)), depths, indexing="ij")
+        points = np.stack(voxels, axis=-1) @ self.grid.affine[:3, :3].T + self.grid.affine[:3, 3]
+        return points.astype(np.float32)
+
     def _signal(self, points: Array) -> tuple[Array, Array]:
-        """Signal at points (n, 3), relative to grey matter, and the share of lesion there."""
+        """Signal at points (i, j, samples, 3), relative to grey matter, and the share of lesion there."""
+        shape, points = points.shape[:-1], points.reshape(-1, 3)
         x, y, z = self._anatomy.place(*points.T)
         signal = np.zeros(len(points), np.float32)
         lesion_share = np.zeros(len(points), np.float32)
         hulls = self._anatomy.hulls(x, y, z)
-        surface_mm = self._head.surface_mm(x, y, z, hulls)
-        head = np.flatnonzero(surface_mm < 2.0)
-        signal[head] = self._head.signal(x[head], y[head], z[head], _at(hulls, head), surface_mm[head])
+        if self._settings.scan.brain_extracted:
+            signal[:] = self._settings.contrast.csf
+        else:
+            surface_mm = self._head.surface_mm(x, y, z, hulls)
+            # Deep in the brain nothing of the head would be left to see.
+            head = np.flatnonzero((surface_mm < 2.0) & (hulls.brain > -2.0))
+            signal[head] = self._head.signal(x[head], y[head], z[head], hulls.at(head), surface_mm[head])
 
         brain = np.flatnonzero(hulls.brain < 1.0)
-        if len(brain) == 0:
-            return signal, lesion_share
-        tissue = self._anatomy.tissue(x[brain], y[brain], z[brain], _at(hulls, brain))
-        painted, share = self._brain_signal(points[brain], tissue)
-        parenchyma = inside(hulls.brain[brain], 0.9)
-        signal[brain] += parenchyma * (painted - signal[brain])
-        lesion_share[brain] = share * parenchyma
-        return signal, lesion_share
+        if len(brain) > 0:
+            tissue = self._anatomy.tissue(x[brain], y[brain], z[brain], hulls.at(brain))
+            painted, share = self._brain_signal(points[brain], tissue)
+            parenchyma = inside(hulls.brain[brain], EDGE_MM)
+            signal[brain] += parenchyma * (painted - signal[brain])
+            lesion_share[brain] = share * parenchyma
+        return signal.reshape(shape), lesion_share.reshape(shape)
 
     def _brain_signal(self, points: Array, tissue: BrainTissue) -> tuple[Array, Array]:
         c = self._settings.contrast
@@ -117,7 +127,7 @@ class Renderer:
         signal += tissue.hindbrain * 0.4 * (c.cerebellum - signal)
         for share, value in (
             (tissue.deep_grey, c.deep_grey),
-            (tissue.pallidum, 0.94 * c.white_matter),
+            (tissue.pallidum, 0.9 * c.white_matter),
             (tissue.cortex, 1.0),
             (tissue.cerebellum_grey, c.cerebellum),
         ):
@@ -126,7 +136,9 @@ class Renderer:
         lesion_share = np.zeros(len(points), np.float32)
         low, high = points.min(axis=0), points.max(axis=0)
         for lesion in self.lesions:
-            if (lesion.centre_mm > low - lesion.reach_mm).all() and (lesion.centre_mm < high + lesion.reach_mm).all():
+            if np.all(
+                (lesion.centre_mm > low - lesion.reach_mm) & (lesion.centre_mm < high + lesion.reach_mm)
+            ):
                 self._paint_lesion(lesion, points, signal, lesion_share)
         signal += tissue.fluid * (c.csf - signal)
         signal += tissue.choroid * tissue.fluid * (0.85 * c.white_matter - signal)
@@ -145,16 +157,10 @@ class Renderer:
         share[near] = np.maximum(share[near], part)
 
     def _brain_mask(self, points: Array) -> Array:
-        """1 in the brain and the fluid just around it, as brain extraction leaves it; points (n, 3)."""
-        x, y, z = self._anatomy.place(*points.T)
-        hulls = self._anatomy.hulls(x, y, z)
-        kept = (hulls.brain < 1.0) & (z > -66.0)
+        """1 in the brain and the fluid just around it, as brain extraction leaves it; points (i, j, 3)."""
+        x, y, z = self._anatomy.place(points[..., 0], points[..., 1], points[..., 2])
+        kept = (self._anatomy.hulls(x, y, z).brain < 1.0) & (z > EXTRACTION_END_MM)
         return kept.astype(np.float32)
-
-
-def _at(fields: object, index: NDArray[np.int64]) -> object:
-    """The same dataclass of arrays, at some of its points."""
-    return type(fields)(**{name: getattr(fields, name)[index] for name in fields.__dataclass_fields__})
 
 
 def _rician(signal: Array, sigma: float, rng: np.random.Generator) -> Array:

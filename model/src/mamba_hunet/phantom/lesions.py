@@ -9,7 +9,7 @@ from mamba_hunet.phantom.anatomy import Anatomy
 from mamba_hunet.phantom.noise import RandomField
 from mamba_hunet.phantom.settings import LesionSettings
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 CANDIDATES = 60_000
 # The box that candidates are drawn from, in the coordinates of the average head.
@@ -18,7 +18,7 @@ SEARCH_LOW_MM, SEARCH_HIGH_MM = (-62.0, -98.0, -58.0), (62.0, 64.0, 70.0)
 
 @dataclass(frozen=True, eq=False)
 class PlacedLesion:
-    """An ellipsoid with an irregular surface. ``centre_mm``: (3,) world mm; ``axes``: (3, 3), its rows unit vectors.
+    """An ellipsoid with an irregular surface. ``centre_mm``: (3,) world mm; ``axes``: (3, 3) unit rows.
 
     ``semi_axes_mm``: half lengths along the rows; ``contrast``: intensity over white matter.
     """
@@ -49,20 +49,19 @@ def place_lesions(
     if settings.count == 0:
         return ()
     sites = _Sites(anatomy, rng)
-    shares = np.array(
-        [
-            settings.periventricular_share,
-            settings.juxtacortical_share,
-            settings.deep_share,
-            settings.infratentorial_share,
-        ]
-    )
+    shares = {
+        "periventricular": settings.periventricular_share,
+        "juxtacortical": settings.juxtacortical_share,
+        "deep": settings.deep_share,
+        "infratentorial": settings.infratentorial_share,
+    }
+    kinds, weights = list(shares), np.array(list(shares.values()))
     placed: list[PlacedLesion] = []
     for _ in range(8 * settings.count):
         if len(placed) == settings.count:
             break
-        kind = rng.choice(("periventricular", "juxtacortical", "deep", "infratentorial"), p=shares / shares.sum())
-        lesion = sites.draw(str(kind), settings, rng)
+        kind = str(rng.choice(kinds, p=weights / weights.sum()))
+        lesion = sites.draw(kind, settings, rng)
         if lesion is not None and all(_gap_mm(lesion, other) >= settings.gap_mm for other in placed):
             placed.append(lesion)
     return tuple(placed)
@@ -79,11 +78,12 @@ class _Sites:
         tissue = anatomy.tissue(x, y, z, hulls)
         self._ventricle_mm, self._pial_mm = tissue.ventricle_mm, tissue.pial_mm
         self._hindbrain_depth_mm = -np.minimum(hulls.cerebellum, hulls.stem)
-        supratentorial = (tissue.hindbrain < 0.05) & (tissue.fluid < 0.05) & (hulls.cerebrum < -5.0) & (z > -12.0)
-        white = supratentorial & (tissue.deep_grey < 0.1) & (tissue.pallidum < 0.1)
+        above = (tissue.hindbrain < 0.05) & (tissue.fluid < 0.05) & (hulls.cerebrum < -5.0) & (z > -12.0)
+        white = above & (tissue.deep_grey < 0.1) & (tissue.pallidum < 0.1)
+        subcortical = (self._pial_mm > 2.5) & (self._pial_mm < 5.0)
         self._where = {
             "periventricular": white & (self._ventricle_mm < 9.0) & (self._pial_mm > 4.0),
-            "juxtacortical": white & (self._ventricle_mm > 8.0) & (self._pial_mm > 2.5) & (self._pial_mm < 5.0),
+            "juxtacortical": white & subcortical & (self._ventricle_mm > 8.0),
             "deep": white & (self._ventricle_mm > 9.0) & (self._pial_mm > 6.0),
             "infratentorial": (self._hindbrain_depth_mm > 6.0) & (z > -58.0) & (tissue.fluid < 0.2),
         }
@@ -94,31 +94,40 @@ class _Sites:
         diameter = low + (high - low) * float(rng.beta(1.1, 2.0))
         stretch, flatten = (1.9, 0.85) if kind == "periventricular" else (1.25, 0.95)
         stretch *= float(rng.uniform(0.8, 1.25))
-        semi_axes = 0.5 * diameter * np.array([stretch, flatten / np.sqrt(stretch), 1 / flatten / np.sqrt(stretch)])
+        across = 1.0 / np.sqrt(stretch)
+        semi_axes = 0.5 * diameter * np.array([stretch, flatten * across, across / flatten])
         allowed = self._where[kind]
-        if kind == "periventricular":
-            # A finger stands on the ventricle's wall.
-            allowed = allowed & (np.abs(self._ventricle_mm - 0.85 * semi_axes[0]) < 0.8)
         if kind == "deep":
             allowed = allowed & (self._pial_mm > 2.0 + semi_axes[1])
         sites = np.flatnonzero(allowed)
         if len(sites) == 0:
             return None
         centre = self._points[rng.choice(sites)]
-        direction = self._away_from_ventricle(centre) if kind == "periventricular" else rng.standard_normal(3)
+        direction: Array = rng.standard_normal(3)
+        if kind == "periventricular":
+            # A finger stands on the ventricle's wall, upright.
+            direction = self._away_from_ventricle(centre)
+            centre = self._nearest_wall(centre, direction) + np.float32(0.85 * semi_axes[0]) * direction
         return PlacedLesion(
             kind=kind,
             centre_mm=centre,
-            axes=_frame(direction + 0.15 * rng.standard_normal(3)),
+            axes=_frame(direction),
             semi_axes_mm=semi_axes.astype(np.float32),
             contrast=float(rng.uniform(*settings.contrast)),
         )
 
     def _away_from_ventricle(self, centre: Array) -> Array:
+        """Unit vector (3,) along which the distance to the ventricles grows fastest."""
         steps = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
-        x, y, z = self._anatomy.place(*(centre + steps).T)
-        distance = self._anatomy.tissue(x, y, z, self._anatomy.hulls(x, y, z)).ventricle_mm
-        return distance[:3] - distance[3:]
+        distance = self._anatomy.ventricle_mm(*self._anatomy.place(*(centre + steps).T))
+        slope = distance[:3] - distance[3:]
+        return slope / max(float(np.linalg.norm(slope)), 1e-6)
+
+    def _nearest_wall(self, centre: Array, away: Array) -> Array:
+        """The first point of the ventricle's wall (3,) on the way back from ``centre``."""
+        path = centre - np.arange(0.0, 25.0, 0.25, dtype=np.float32)[:, None] * away
+        distance = self._anatomy.ventricle_mm(*self._anatomy.place(*path.T))
+        return path[int(np.argmax(distance < 0.5))]
 
 
 def _frame(direction: Array) -> Array:
@@ -135,5 +144,5 @@ def _gap_mm(a: PlacedLesion, b: PlacedLesion) -> float:
     between = b.centre_mm - a.centre_mm
     distance = float(np.linalg.norm(between))
     along = between / max(distance, 1e-6)
-    extents = (float(np.sqrt((((lesion.axes @ along) * lesion.semi_axes_mm) ** 2).sum())) for lesion in (a, b))
-    return distance - 1.15 * sum(extents)
+    extents = (np.linalg.norm((lesion.axes @ along) * lesion.semi_axes_mm) for lesion in (a, b))
+    return distance - 1.15 * float(sum(extents))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,12 @@ class RandomField:
 
 
 def band_noise(
-    rng: np.random.Generator, wavelength_mm: float, *, octaves: float = 0.35, spacing_mm: float = 2.0, size: int = 96
+    rng: np.random.Generator,
+    wavelength_mm: float,
+    *,
+    octaves: float = 0.35,
+    spacing_mm: float = 2.0,
+    size: int = 96,
 ) -> RandomField:
     """Gaussian noise of unit variance whose power lies around one wavelength, ``octaves`` (1 sigma) wide."""
     white = rng.standard_normal((size, size, size), dtype=np.float32)

@@ -9,18 +9,19 @@ import numpy as np
 class LesionSettings:
     """How many lesions, of which size and brightness.
 
-    ``count``: lesions to place (fewer when they find no room). Shares say where they lie and need not sum to one.
-    ``diameter_mm``: range of the mean diameter. ``contrast``: range of lesion intensity over white matter.
-    ``gap_mm``: room kept free between lesions; below zero they may grow together. ``edge_mm``: width of their border.
+    ``count``: lesions to place (fewer when they find no room). Shares say where they lie and need not sum to
+    one. ``diameter_mm``: range of the mean diameter. ``contrast``: range of lesion intensity over white
+    matter. ``gap_mm``: room kept free between lesions; below zero they may grow together. ``edge_mm``: width
+    of their border.
     """
 
     count: int = 18
-    periventricular_share: float = 0.45
+    periventricular_share: float = 0.5
     juxtacortical_share: float = 0.2
     deep_share: float = 0.25
     infratentorial_share: float = 0.1
     diameter_mm: tuple[float, float] = (5.0, 15.0)
-    contrast: tuple[float, float] = (1.38, 1.6)
+    contrast: tuple[float, float] = (1.42, 1.65)
     gap_mm: float = 4.0
     edge_mm: float = 1.6
 
@@ -29,7 +30,7 @@ class LesionSettings:
 class ContrastSettings:
     """Signal of each tissue, relative to cortical grey matter = 1."""
 
-    white_matter: float = 0.86
+    white_matter: float = 0.84
     deep_grey: float = 0.93
     cerebellum: float = 0.96
     csf: float = 0.17
@@ -59,10 +60,11 @@ class ShapeSettings:
 class ScanSettings:
     """The scanner: grid, resolution, coil and noise.
 
-    ``orientation``: where i, j and k run to, as in nibabel's axis codes ("RAS", "LPS", "PSR"); slices are along k.
-    ``tilt_deg``: rotation of the grid about the patient's x, y and z. ``spacing_mm`` along i, j, k.
+    ``orientation``: where i, j and k run to, as in nibabel's axis codes ("RAS", "LPS", "PSR"); slices are
+    along k. ``tilt_deg``: rotation of the grid about the patient's x, y and z. ``spacing_mm`` along i, j, k.
     ``blur_mm``: in-plane point spread (sigma). ``bias``: strength of the coil's shading (0.2: about +-20 %).
-    ``noise``: sigma of the Rician noise, relative to grey matter. ``white_matter_level``: stored value of white matter.
+    ``noise``: sigma of the Rician noise, relative to grey matter. ``white_matter_level``: stored value of
+    white matter.
     """
 
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 3.0)
@@ -91,8 +93,9 @@ class PhantomSettings:
         if not all(0.3 <= spacing <= 10.0 for spacing in self.scan.spacing_mm):
             raise ValueError(f"scan.spacing_mm must lie between 0.3 and 10 mm, not {self.scan.spacing_mm}")
         axes = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
-        if sorted(axes.get(code, -1) for code in self.scan.orientation) != [0, 1, 2]:
-            raise ValueError(f"scan.orientation must name three axes as in 'RAS', not {self.scan.orientation!r}")
+        orientation = self.scan.orientation
+        if sorted(axes.get(code, -1) for code in orientation) != [0, 1, 2]:
+            raise ValueError(f"scan.orientation must name three axes as in 'RAS', not {orientation!r}")
 
     def without_lesions(self) -> "PhantomSettings":
         return replace(self, lesions=replace(self.lesions, count=0))
@@ -106,7 +109,7 @@ def random_settings(rng: np.random.Generator) -> PhantomSettings:
 
     smallest = between(2.5, 5.0)
     lesions = LesionSettings(
-        count=int(rng.choice([0, rng.integers(1, 10), rng.integers(10, 45)], p=[0.08, 0.42, 0.5])),
+        count=0 if rng.random() < 0.08 else int(2.0 ** between(0.0, 5.5)),
         periventricular_share=between(0.2, 0.7),
         juxtacortical_share=between(0.05, 0.35),
         deep_share=between(0.1, 0.4),

@@ -1,15 +1,16 @@
 """Signed distances, in mm, to the simple solids that the anatomy is put together from.
 
-Negative inside, positive outside, close to true distances near the surface. Points are three arrays x, y, z of one
-shape, in mm; every function returns an array of that shape, float32.
+Negative inside, positive outside, close to true distances near the surface. Points are three arrays x, y, z
+of one shape, in mm; every function returns an array of that shape, float32.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Point = tuple[float, float, float]
 
 
@@ -29,7 +30,7 @@ def ellipsoid(x: Array, y: Array, z: Array, centre: Point, radii: Point, *, pitc
 def tube(x: Array, y: Array, z: Array, path: Sequence[Point], radii: Sequence[float]) -> Array:
     """A chain of cones with round ends along ``path``, of radius ``radii`` at its points."""
     distance: Array | None = None
-    for (start, stop), (r0, r1) in zip(_pairs(path), _pairs(radii), strict=True):
+    for (start, stop), (r0, r1) in zip(pairwise(path), pairwise(radii), strict=True):
         along = [b - a for a, b in zip(start, stop, strict=True)]
         dx, dy, dz = x - start[0], y - start[1], z - start[2]
         t = (dx * along[0] + dy * along[1] + dz * along[2]) / sum(a * a for a in along)
@@ -54,9 +55,5 @@ def smooth_intersection(a: Array, b: Array, rounding_mm: float) -> Array:
 
 
 def inside(distance: Array, edge_mm: float) -> Array:
-    """Part of a small sphere about each point that is inside: 1 deep in, 0 outside, a ramp ``edge_mm`` wide."""
+    """Share of each point's surroundings that is inside: 1 deep in, 0 outside, a ramp ``edge_mm`` wide."""
     return np.clip(0.5 - distance * np.float32(1.0 / edge_mm), 0.0, 1.0)
-
-
-def _pairs(items: Sequence) -> list[tuple]:
-    return list(zip(items[:-1], items[1:], strict=True))

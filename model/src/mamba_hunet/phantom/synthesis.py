@@ -1,6 +1,5 @@
 """Settings in, a scan with known lesions out."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +14,9 @@ from mamba_hunet.phantom.settings import PhantomSettings
 class Phantom:
     """A FLAIR-like scan and its truth on one grid.
 
-    ``flair``: (i, j, k) int16, as a scanner stores it. ``lesions``: (i, j, k) uint8, 1 where at least half of a voxel
-    is lesion. ``affine``: (4, 4), voxel indices to world mm (RAS+). ``placed``: the lesions as they were drawn, also
-    those too small or too thin to fill half a voxel anywhere.
+    ``flair``: (i, j, k) int16, as a scanner stores it. ``lesions``: (i, j, k) uint8, 1 where at least half of
+    a voxel is lesion. ``affine``: (4, 4), voxel indices to world mm (RAS+). ``placed``: the lesions as they
+    were drawn, also those too small or too thin to fill half a voxel anywhere.
     """
 
     flair: NDArray[np.int16]
@@ -35,8 +34,8 @@ class Phantom:
 def make_phantom(settings: PhantomSettings, *, slices: range | None = None) -> Phantom:
     """Synthesise a whole scan, or only a run of its slices (a slab, on the grid of just those slices).
 
-    Slices cost about the same each and do not depend on which others are made. Raises ValueError when ``slices``
-    has a step other than one or leaves the scan.
+    Slices cost about the same each and do not depend on which others are made. Raises ValueError when
+    ``slices`` has a step other than one or leaves the scan.
     """
     renderer = Renderer(settings)
     rows, columns, count = renderer.grid.shape
@@ -45,13 +44,9 @@ def make_phantom(settings: PhantomSettings, *, slices: range | None = None) -> P
         raise ValueError(f"slices must be a run within 0..{count - 1}, not {slices}")
     flair = np.empty((rows, columns, len(wanted)), np.int16)
     lesions = np.empty((rows, columns, len(wanted)), np.uint8)
-    for n, (signal, lesion) in enumerate(_each(renderer, wanted)):
+    for n, k in enumerate(wanted):
+        signal, lesions[:, :, n] = renderer.slice(k)
         flair[:, :, n] = np.clip(np.rint(signal), 0, np.iinfo(np.int16).max)
-        lesions[:, :, n] = lesion
     affine = renderer.grid.affine.copy()
     affine[:3, 3] += affine[:3, 2] * wanted[0]
     return Phantom(flair, lesions, affine, settings.scan.spacing_mm, renderer.lesions, settings)
-
-
-def _each(renderer: Renderer, wanted: Iterable[int]) -> Iterable[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-    return (renderer.slice(k) for k in wanted)

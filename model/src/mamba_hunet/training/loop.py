@@ -45,7 +45,7 @@ def train(
     """
     state = _open_run(settings, run_folder)
     loader = DataLoader(batches, batch_size=None, sampler=range(state.step, settings.steps), num_workers=1)
-    with (run_folder / "log.csv").open("a") as log, _stop_on_sigterm() as stopped:
+    with (run_folder / "log.csv").open("a", buffering=1) as log, _stop_on_sigterm() as stopped:
         for slices, targets in loader:
             learning_rate = state.learning_rate()
             loss = train_step(state, slices, targets)
@@ -55,7 +55,6 @@ def train(
             if stopped.is_set():
                 break
             if state.step % SAVE_EVERY_STEPS == 0:
-                log.flush()
                 state.save(run_folder / "state.pt")
     state.save(run_folder / "state.pt")
     return state

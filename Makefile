@@ -1,0 +1,76 @@
+# make demo    from a fresh clone to a lesion mask, its picture and its score   (SCAN=path takes your own FLAIR)
+# make test    every test, against a real Triton
+# make up      the serving system on this machine, until Ctrl-C
+# make bench   speed, as ratios against what you would use instead
+# make lint    style, types, and who may import whom
+# make setup   .venv with everything in it; the others do this by themselves
+
+PYTHON ?= python3
+VENV   := .venv
+PIP    := $(VENV)/bin/pip --quiet --disable-pip-version-check
+HUNET  := $(VENV)/bin/hunet
+OUT    ?= out/demo
+
+# CPU builds of torch; where this index cannot be reached, whatever else pip is configured with is used.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+PARTS   := protocol client preprocess_service model export deploy/local
+SOURCES := constraints.txt $(PARTS:%=%/pyproject.toml) $(wildcard model/setup.py model/CMakeLists.txt model/src/mamba_hunet/csrc/*)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench up lint
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: $(SOURCES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11. Give another: make PYTHON=python3.12"; exit 1; }
+	@command -v c++ >/dev/null || { echo "error: no C++ compiler. On Debian or Ubuntu: apt install g++"; exit 1; }
+	@echo "setup 1/4: virtual environment and torch"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --constraint constraints.txt setuptools cmake ninja
+	@$(PIP) install --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) --constraint constraints.txt torch
+	@echo "setup 2/4: protocol, client, preprocessing service"
+	@$(PIP) install --no-build-isolation --constraint constraints.txt -e protocol -e client -e preprocess_service
+	@echo "setup 3/4: networks, and the selective scan compiled for this machine"
+	@$(PIP) install --no-build-isolation --constraint constraints.txt -e model -e 'export[export]' -e deploy/local
+	@echo "setup 4/4: Triton Inference Server"
+	@$(VENV)/bin/python -m hunet_local.install
+	@touch $@
+
+# The demo has a stack of its own, so that it never disturbs one that is running.
+demo: export HUNET_STATE_DIR := $(CURDIR)/out/demo-stack
+demo: setup
+ifdef SCAN
+	@$(HUNET) up --detach --any-ports
+	@$(HUNET) segment '$(SCAN)' -o '$(OUT)'; status=$$?; $(HUNET) down; exit $$status
+else
+	@$(HUNET) phantom -o out/phantom
+	@$(HUNET) up --detach --any-ports
+	@$(HUNET) segment out/phantom/flair.nii.gz -o '$(OUT)'; status=$$?; $(HUNET) down; exit $$status
+	@$(HUNET) score '$(OUT)/mask.nii.gz' out/phantom/lesions.nii.gz
+endif
+	@echo "look first at $(OUT)/overlay.png"
+
+up: setup
+	@$(HUNET) up
+
+$(VENV)/.ready-to-test: $(VENV)/.ready tests/requirements.txt tests/install_oracle.sh
+	@echo "setup for tests: pytest, linters, and mamba-ssm as an oracle"
+	@$(PIP) install --constraint constraints.txt -r tests/requirements.txt
+	@tests/install_oracle.sh $(VENV)/bin/python
+	@touch $@
+
+test: $(VENV)/.ready-to-test
+	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: $(VENV)/.ready-to-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: setup
+	@for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done

@@ -1,0 +1,78 @@
+"""Augmentation keeps shape, range and the tie between image and target, and depends on its generator alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mamba_hunet.data import augment
+from mamba_hunet.data.head_shell import draw_head_shell, is_brain_extracted
+from mamba_hunet.data.lesion_paste import cut_lesions, draw_blob, paste_lesion
+
+SIDE = 96
+
+
+def brain(lesion_at: tuple[int, int] = (40, 50)) -> tuple[np.ndarray, np.ndarray]:
+    """A disc of tissue about 0 on a background of -6, with a lesion of +3."""
+    rows, columns = np.indices((SIDE, SIDE))
+    image = np.where(np.hypot(rows - 48, columns - 48) < 36, 0.0, -6.0).astype(np.float32)
+    target = (np.hypot(rows - lesion_at[0], columns - lesion_at[1]) < 4).astype(np.float32)
+    return image + 3 * target, target
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_intensity_changes_keep_shape_range_and_type(seed: int):
+    image, _ = brain()
+    varied = augment.vary_intensity(np.random.default_rng(seed), image)
+    assert varied.shape == image.shape
+    assert varied.dtype == np.float32
+    assert np.isfinite(varied).all()
+    assert np.abs(varied).max() <= augment.Z_LIMIT
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_the_target_moves_with_the_image(seed: int):
+    image, target = brain()
+    moved, moved_target = augment.vary_geometry(np.random.default_rng(seed), image, target, 64, (48, 48))
+    assert moved.shape == moved_target.shape == (64, 64)
+    if (moved_target > 0.9).any():
+        assert moved[moved_target > 0.9].mean() > moved[moved_target < 0.1].max() - 0.5
+
+
+def test_the_same_generator_gives_the_same_picture():
+    image, _ = brain()
+    first, second = (augment.vary_intensity(np.random.default_rng(5), image) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_a_pasted_lesion_is_bright_marked_and_leaves_the_original_alone():
+    image, target = brain()
+    before = image.copy()
+    pasted, pasted_target = paste_lesion(np.random.default_rng(0), image, target, draw_blob(np.random.default_rng(1)))
+    new = (pasted_target > 0.9) & (target < 0.1)
+    assert new.any()
+    assert (pasted[new] > before[new] + 0.5).all()
+    assert np.array_equal(image, before)
+
+
+def test_a_cut_lesion_holds_its_contrast_over_the_tissue():
+    (patch,) = cut_lesions(*brain())
+    assert patch.contrast.max() == pytest.approx(3.0, abs=0.3)
+    assert patch.share.sum() == pytest.approx(brain()[1].sum(), rel=0.05)
+
+
+def test_lesions_are_not_pasted_where_there_is_no_tissue():
+    empty = np.full((SIDE, SIDE), -6.0, np.float32)
+    image, target = paste_lesion(np.random.default_rng(0), empty, np.zeros_like(empty), draw_blob(np.random.default_rng(1)))
+    assert np.array_equal(image, empty)
+    assert target.max() == 0
+
+
+def test_a_drawn_head_leaves_the_brain_as_it_was():
+    image, _ = brain()
+    assert is_brain_extracted(image)
+    whole = draw_head_shell(np.random.default_rng(3), image)
+    inside = image > -5
+    assert np.array_equal(whole[inside], image[inside])
+    assert whole[~inside].max() > image[~inside].max() + 1

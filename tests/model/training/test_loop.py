@@ -1,0 +1,71 @@
+"""A run that is stopped goes on as if it had not been."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from mamba_hunet.data.batches import BatchSettings, TrainingBatches
+from mamba_hunet.data.cases import find_cases
+from mamba_hunet.data.library import load_stacks
+from mamba_hunet.training.loop import RunMismatchError, train, train_step
+from mamba_hunet.training.settings import TrainingSettings
+from mamba_hunet.training.state import TrainingState
+
+SETTINGS = TrainingSettings(
+    model_options={"embed_dim": 8, "conv_channels": (4, 4), "d_state": 2},
+    steps=6,
+    warmup_steps=2,
+    seed=11,
+    batch=BatchSettings(batch_size=2, crop=32),
+)
+
+
+@pytest.fixture
+def batches(data_folder: Path) -> TrainingBatches:
+    return TrainingBatches(load_stacks(find_cases(data_folder), planes=False), {}, SETTINGS.batch, SETTINGS.seed)
+
+
+def weights(state: TrainingState) -> torch.Tensor:
+    return torch.cat([parameter.flatten() for parameter in state.average.parameters()])
+
+
+def test_a_resumed_run_ends_with_bit_equal_weights(batches: TrainingBatches, tmp_path: Path):
+    whole = train(SETTINGS, batches, tmp_path / "whole")
+    killed = TrainingState(SETTINGS)
+    for step in range(3):
+        train_step(killed, *batches[step])
+    killed.save(tmp_path / "killed" / "state.pt")
+    resumed = train(SETTINGS, batches, tmp_path / "killed")
+    assert resumed.step == whole.step == SETTINGS.steps
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_progress_is_reported_for_each_step(batches: TrainingBatches, tmp_path: Path):
+    seen: list[int] = []
+    train(SETTINGS, batches, tmp_path, lambda step, _loss: seen.append(step))
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_folder_with_another_run_is_refused(batches: TrainingBatches, tmp_path: Path):
+    train(SETTINGS, batches, tmp_path)
+    with pytest.raises(RunMismatchError, match="other settings"):
+        train(replace(SETTINGS, seed=12), batches, tmp_path)
+
+
+def test_the_learning_rate_rises_then_falls_to_almost_nothing():
+    state = TrainingState(replace(SETTINGS, steps=100, warmup_steps=10))
+    rates = []
+    for state.step in range(100):
+        rates.append(state.learning_rate())
+    assert rates[9] == max(rates) == SETTINGS.learning_rate
+    assert rates[0] < rates[5] < rates[9] > rates[50] > rates[99]
+    assert rates[99] < 1e-3 * SETTINGS.learning_rate
+
+
+def test_the_average_follows_the_weights(batches: TrainingBatches):
+    state = TrainingState(SETTINGS)
+    before = weights(state)
+    for step in range(3):
+        train_step(state, *batches[step])
+    assert not torch.equal(weights(state), before)
