@@ -1,4 +1,4 @@
-"""Where weights and the model repository lie: `$HUNET_HOME`, or the checkout that the current folder belongs to."""
+"""Where weights and the model repository lie: `$HUNET_HOME`, or the checkout around the current folder."""
 
 from __future__ import annotations
 

@@ -1,0 +1,76 @@
+"""`hunet up`, `hunet status`, `hunet down`. Heavy imports are inside: `hunet --help` reads this module."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command(short_help="Start Triton and the preprocessing service on this machine.")
+@click.option(
+    "--detach",
+    "-d",
+    is_flag=True,
+    help="Return once a real inference has answered; end it with `hunet down`.",
+)
+@click.option(
+    "--models", default="", metavar="A,B", help="Which models to serve.  [default: all in model_repository]"
+)
+@click.option("--any-ports", is_flag=True, help="Take any free ports instead of the usual ones.")
+@click.option(
+    "--address",
+    "addresses",
+    multiple=True,
+    metavar="NAME=HOST:PORT",
+    help="Where a part listens: preprocess, preprocess-metrics, triton-grpc, triton-http or triton-metrics.",
+)
+def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...]) -> None:
+    """Start Triton and the preprocessing service on this machine.
+
+    Installs Triton and exports the models where that has not been done, waits until a real inference has
+    answered, and restarts what dies. Everything listens on loopback. Research use only.
+    """
+    from hunet_local.addresses import choose_addresses, parse_addresses
+    from hunet_local.records import is_running
+
+    if is_running():
+        click.echo("already running; see `hunet status`, end it with `hunet down`")
+        return
+    given = parse_addresses(addresses)
+    if detach:
+        from hunet_local.detach import run_detached
+
+        arguments = [f"--address={address}" for address in addresses] + ["--any-ports"] * any_ports
+        run_detached([*arguments, f"--models={models}"], click.echo)
+        return
+    from hunet_client.home import find_home
+
+    from hunet_local.models import choose_models
+    from hunet_local.stack import StackSettings, run_stack
+
+    wanted = tuple(name.strip() for name in models.split(",") if name.strip())
+    settings = StackSettings(
+        models=choose_models(find_home(), wanted), addresses=choose_addresses(given, usual=not any_ports)
+    )
+    run_stack(settings, click.echo)
+
+
+@click.command(short_help="Ask the running stack whether it answers.")
+@click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Ask every part of the running stack for real work. Exit code 0 when all answer, 4 when not."""
+    from hunet_local.inquiry import inquire
+
+    found = inquire()
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    ctx.exit(0 if found.answers else 4)
+
+
+@click.command(short_help="Stop the running stack.")
+def down() -> None:
+    """Stop the running stack and return when nothing of it is left."""
+    from hunet_local.inquiry import stop_running
+
+    click.echo(stop_running())

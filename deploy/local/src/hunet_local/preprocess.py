@@ -1,0 +1,29 @@
+"""The preprocessing service as a part of the stack."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from hunet_local.addresses import Addresses
+from hunet_local.parts import Part
+from hunet_local.probes import PreprocessProbe
+
+
+def preprocess_part(addresses: Addresses, log_file: Path) -> Part:
+    """The gRPC service; ready when its health service says that it serves."""
+    return Part(
+        name="preprocess",
+        command=(
+            sys.executable,
+            "-m",
+            "preprocess_service",
+            "serve",
+            f"--address={addresses.preprocess}",
+            f"--metrics-address={addresses.preprocess_metrics}",
+        ),
+        probe=PreprocessProbe(addresses.preprocess.reachable),
+        log_file=log_file,
+        start_timeout_s=60.0,
+        stop_timeout_s=25.0,
+    )

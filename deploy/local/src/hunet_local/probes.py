@@ -1,0 +1,128 @@
+"""Does a part answer? Asked until it is ready, and again while it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import grpc
+import numpy as np
+import tritonclient.grpc.aio as triton
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tritonclient.utils import InferenceServerException
+
+ANSWER_TIMEOUT_S = 10.0
+_SLICES = "SLICES"
+_PROBABILITY = "LESION_PROBABILITY"
+_URGENT = 1
+# Triton's words for a model whose Python process has died; version 2.51 never brings it back by itself.
+_DEAD_STUB = "is not healthy"
+
+
+class NotAnsweringError(Exception):
+    """The part did not answer, or answered wrongly. `is_final`: it will not recover without a restart."""
+
+    def __init__(self, problem: str, *, is_final: bool = False) -> None:
+        super().__init__(problem)
+        self.is_final = is_final
+
+
+class Probe(Protocol):
+    """How a part is asked. Both methods raise NotAnsweringError."""
+
+    async def check_ready(self) -> None:
+        """Asks for everything that the part must be able to do."""
+
+    async def check_alive(self) -> None:
+        """Asks as little as tells a working part from a dead one, also under load."""
+
+
+class PreprocessProbe:
+    """Asks the preprocessing service's standard health service."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def check_ready(self) -> None:
+        request = health_pb2.HealthCheckRequest()
+        async with grpc.aio.insecure_channel(self._address) as channel:
+            try:
+                answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=ANSWER_TIMEOUT_S)
+            except grpc.aio.AioRpcError as exc:
+                raise NotAnsweringError(f"{exc.code().name}: {exc.details()}") from exc
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise NotAnsweringError(
+                f"its health is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
+            )
+
+    check_alive = check_ready
+
+
+@dataclass(frozen=True)
+class Canary:
+    """One slice and its known answer, both (1, 1, 256, 256) float32, from a model's version directory."""
+
+    slices: np.ndarray
+    probability: np.ndarray
+    tolerance: float
+
+    @classmethod
+    def read(cls, version_directory: Path) -> Canary:
+        """Reads what `hunet export` left there."""
+        manifest = json.loads((version_directory / "manifest.json").read_text(encoding="utf-8"))
+        with np.load(version_directory / "canary.npz") as arrays:
+            return cls(arrays[_SLICES], arrays[_PROBABILITY], manifest["canary_tolerance"])
+
+
+class TritonProbe:
+    """Asks every model its canary: a server that calls itself healthy can still be unable to compute."""
+
+    def __init__(self, address: str, canaries: Mapping[str, Canary]) -> None:
+        self._address = address
+        self._canaries = canaries
+        self._answered: dict[str, int] = {}
+
+    async def check_ready(self) -> None:
+        await self._for_each_model(self._ask_canary)
+
+    async def check_alive(self) -> None:
+        """A model that has answered others since the last look is alive; an idle one is asked its canary."""
+        await self._for_each_model(self._look)
+
+    async def _for_each_model(self, ask: Any) -> None:
+        async with triton.InferenceServerClient(self._address) as client:
+            for model, canary in self._canaries.items():
+                try:
+                    await ask(client, model, canary)
+                except InferenceServerException as exc:
+                    raise NotAnsweringError(f"{model}: {exc}", is_final=_DEAD_STUB in str(exc)) from exc
+
+    async def _look(self, client: triton.InferenceServerClient, model: str, canary: Canary) -> None:
+        before = self._answered.get(model)
+        self._answered[model] = await _answered(client, model)
+        if before is None or self._answered[model] <= before:
+            await self._ask_canary(client, model, canary)
+            self._answered[model] = await _answered(client, model)
+
+    async def _ask_canary(self, client: triton.InferenceServerClient, model: str, canary: Canary) -> None:
+        slices = triton.InferInput(_SLICES, canary.slices.shape, "FP32")
+        slices.set_data_from_numpy(canary.slices)
+        wanted = [triton.InferRequestedOutput(_PROBABILITY)]
+        answer = await client.infer(
+            model, [slices], outputs=wanted, priority=_URGENT, client_timeout=ANSWER_TIMEOUT_S
+        )
+        probability = answer.as_numpy(_PROBABILITY)
+        if probability is None or probability.shape != canary.probability.shape:
+            raise NotAnsweringError(f"{model}: the answer to its canary has no shape, or the wrong one")
+        difference = float(np.abs(probability - canary.probability).max())
+        if not difference <= canary.tolerance:
+            raise NotAnsweringError(f"{model}: the answer to its canary is off by {difference:.3g}")
+
+
+async def _answered(client: triton.InferenceServerClient, model: str) -> int:
+    """Requests that the model has answered since it was loaded."""
+    statistics = await client.get_inference_statistics(model, client_timeout=ANSWER_TIMEOUT_S)
+    return sum(version.inference_stats.success.count for version in statistics.model_stats)

@@ -1,0 +1,63 @@
+"""Triton as a part of the stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hunet_local.addresses import Addresses
+from hunet_local.install import TritonRuntime
+from hunet_local.leftovers import shared_memory_prefix
+from hunet_local.models import VERSION
+from hunet_local.parts import Part
+from hunet_local.probes import Canary, TritonProbe
+
+# Requests under way get this long to finish when Triton is stopped.
+_EXIT_TIMEOUT_S = 20
+
+
+def triton_part(
+    runtime: TritonRuntime,
+    repository: Path,
+    models: tuple[str, ...],
+    addresses: Addresses,
+    stack_id: str,
+    log_file: Path,
+) -> Part:
+    """The server for the models of a repository; ready when each has answered its canary rightly."""
+    canaries = {model: Canary.read(repository / model / VERSION) for model in models}
+    return Part(
+        name="triton",
+        command=_command(runtime, repository, addresses, stack_id),
+        environment=runtime.environment(),
+        probe=TritonProbe(addresses.triton_grpc.reachable, canaries),
+        log_file=log_file,
+        start_timeout_s=180.0,
+        stop_timeout_s=_EXIT_TIMEOUT_S + 5.0,
+    )
+
+
+def _command(
+    runtime: TritonRuntime, repository: Path, addresses: Addresses, stack_id: str
+) -> tuple[str, ...]:
+    grpc, http, metrics = addresses.triton_grpc, addresses.triton_http, addresses.triton_metrics
+    return (
+        str(runtime.server),
+        f"--model-repository={repository}",
+        f"--backend-directory={runtime.backends}",
+        # Clients on this machine may not load, change or unload models, and the configurations are complete.
+        "--model-control-mode=none",
+        "--disable-auto-complete-config",
+        "--strict-readiness=true",
+        "--rate-limit=off",
+        f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
+        f"--grpc-address={grpc.host}",
+        f"--grpc-port={grpc.port}",
+        f"--http-address={http.host}",
+        f"--http-port={http.port}",
+        f"--metrics-address={metrics.host}",
+        f"--metrics-port={metrics.port}",
+        "--allow-gpu-metrics=false",
+        "--metrics-config=summary_latencies=true",
+        f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(stack_id)}",
+        "--log-format=ISO8601",
+    )

@@ -1,0 +1,32 @@
+"""The eager network as the program that is served: probabilities for any batch size, by `torch.export`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from hunet_export.description import SLICE_DIMS
+
+
+class ProbabilityNetwork(nn.Module):
+    """A network's logits as lesion probabilities: (n, 1, 256, 256) float32 -> same shape, in [0, 1]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, slices: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(slices))
+
+
+def freeze(network: ProbabilityNetwork, max_batch_size: int) -> ExportedProgram:
+    """Exports the network with a batch of 1 to `max_batch_size` slices.
+
+    Raises whatever `torch.export` raises for a network that it cannot trace.
+    """
+    # Two slices, not one: a batch of one would be frozen into the program as a constant.
+    example = torch.zeros(2, *SLICE_DIMS)
+    batch = Dim("batch", min=1, max=max_batch_size)
+    with torch.no_grad():
+        return torch.export.export(network.eval(), (example,), dynamic_shapes=({0: batch},))

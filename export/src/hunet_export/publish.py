@@ -1,0 +1,156 @@
+"""A checkpoint into a model repository: staged, checked against the eager network, then put in place."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from hunet_client.errors import HunetError
+from mamba_hunet.checkpoint import Checkpoint
+from mamba_hunet.selective_scan import library_path
+from torch.export import ExportedProgram
+
+from hunet_export.canary import CANARY_TOLERANCE, FlatCanaryError, choose_canary
+from hunet_export.description import ServedModel, describe
+from hunet_export.manifest import (
+    CANARY_FILE,
+    MANIFEST_FILE,
+    OPERATOR_FILE,
+    PROGRAM_FILE,
+    Manifest,
+    ManifestError,
+    plain,
+    sha256_of,
+)
+from hunet_export.parity import PARITY_TOLERANCE, check_parity
+from hunet_export.program import ProbabilityNetwork, freeze
+from hunet_export.triton_config import CONFIG_FILE, check_config, write_or_check_config
+
+MODEL_FILE = "model.py"
+VERSION = "1"
+# Copied, never imported: it needs a module that only Triton has.
+_MODEL_SOURCE = Path(__file__).with_name("triton_model.py")
+
+
+class ExportError(HunetError):
+    """The network cannot become a served model."""
+
+
+def is_current(repository: Path, model_name: str, weights: Path) -> bool:
+    """Whether the repository already holds these weights, exported by the software that is installed now."""
+    version_directory = repository / model_name / VERSION
+    try:
+        manifest = Manifest.read(version_directory)
+        manifest.check_files(version_directory)
+    except ManifestError:
+        return False
+    return (
+        weights.is_file()
+        and manifest.weights_sha256 == sha256_of(weights)
+        and manifest.files[OPERATOR_FILE] == sha256_of(library_path())
+        and manifest.software == _software()
+        and manifest.description == plain(describe(model_name))
+    )
+
+
+def publish(checkpoint: Checkpoint, weights: Path, repository: Path, say: Callable[[str], None]) -> Manifest:
+    """Exports a loaded checkpoint as `<repository>/<model>/1/`.
+
+    Args:
+        checkpoint: what `weights` holds, loaded.
+        weights: the checkpoint's file; only its name is recorded.
+        repository: a Triton model repository; the model's folder is made if it is not there.
+        say: told what is being done, one line at a time.
+
+    Raises:
+        ConfigMismatchError: the repository's config.pbtxt is not the description's. Found before any work.
+        ExportError: the network cannot be traced, or gives one answer to everything.
+        ParityError: the exported program does not answer as the eager network does. Nothing is written.
+    """
+    model = describe(checkpoint.config.model_name)
+    config = repository / model.name / CONFIG_FILE
+    if config.exists():
+        check_config(model, config)
+    eager = ProbabilityNetwork(checkpoint.model).eval()
+    say(f"tracing {model.name} for batches of 1 to {model.max_batch_size} slices")
+    program = _freeze(eager, model)
+    with _staging_directory(repository / model.name) as staged:
+        _write_files(staged, program, eager)
+        unproved = _manifest(checkpoint, weights, model, staged)
+        unproved.write(staged)
+        say("comparing with the eager network, in a process that loads it as Triton will")
+        differences = check_parity(eager, staged)
+        parity = {"tolerance": PARITY_TOLERANCE, "largest_difference_by_batch_size": differences}
+        manifest = replace(unproved, parity=parity)
+        manifest.write(staged)
+        write_or_check_config(model, config)
+        _move_into_place(staged, repository / model.name / VERSION)
+    say(f"probabilities differ by at most {max(differences.values()):.2g} (allowed: {PARITY_TOLERANCE:g})")
+    return manifest
+
+
+def _freeze(eager: ProbabilityNetwork, model: ServedModel) -> ExportedProgram:
+    try:
+        return freeze(eager, model.max_batch_size)
+    except Exception as exc:  # torch.export raises many kinds, none of them its own.
+        raise ExportError(model.name, f"torch.export cannot trace the network ({exc})") from exc
+
+
+def _write_files(staged: Path, program: ExportedProgram, eager: ProbabilityNetwork) -> None:
+    torch.export.save(program, staged / PROGRAM_FILE)
+    shutil.copyfile(library_path(), staged / OPERATOR_FILE)
+    shutil.copyfile(_MODEL_SOURCE, staged / MODEL_FILE)
+    try:
+        choose_canary(eager).write(staged / CANARY_FILE)
+    except FlatCanaryError as exc:
+        raise ExportError(
+            "canary", str(exc), "Train the network further, or choose another checkpoint."
+        ) from exc
+
+
+def _manifest(checkpoint: Checkpoint, weights: Path, model: ServedModel, staged: Path) -> Manifest:
+    return Manifest(
+        model=model.name,
+        weights_file=weights.name,
+        weights_sha256=checkpoint.sha256,
+        network={"name": checkpoint.config.model_name, "options": checkpoint.config.model_options},
+        description=plain(model),
+        files={name: sha256_of(staged / name) for name in (PROGRAM_FILE, OPERATOR_FILE, CANARY_FILE)},
+        software=_software(),
+        parity={},
+        canary_tolerance=CANARY_TOLERANCE,
+        exported_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _software() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in ("hunet-export", "mamba-hunet", "torch")}
+
+
+@contextmanager
+def _staging_directory(model_directory: Path) -> Iterator[Path]:
+    """A folder beside the version; gone afterwards, and so is a model folder made for nothing."""
+    is_new = not model_directory.exists()
+    model_directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".staging-", dir=model_directory) as staged:
+            yield Path(staged)
+    finally:
+        if is_new and not any(model_directory.iterdir()):
+            model_directory.rmdir()
+
+
+def _move_into_place(staged: Path, version_directory: Path) -> None:
+    """File by file, the manifest last: its digests tell a folder left half-way from a finished one."""
+    version_directory.mkdir(exist_ok=True)
+    files = sorted(staged.iterdir(), key=lambda path: path.name == MANIFEST_FILE)
+    for path in files:
+        os.replace(path, version_directory / path.name)

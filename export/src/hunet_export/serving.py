@@ -1,0 +1,156 @@
+"""The exported network at work: loaded from a version directory, answering several requests with one call.
+
+Knows nothing of Triton (that is `triton_backend`) and nothing of training: torch, NumPy and the files are
+enough.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hunet_export.canary import Canary
+from hunet_export.description import (
+    LESION_MASK,
+    LESION_PROBABILITY,
+    SHA256_BYTES,
+    SLICE_DIMS,
+    SLICES,
+    WEIGHTS_SHA256,
+    ServedModel,
+    describe,
+)
+from hunet_export.manifest import CANARY_FILE, OPERATOR_FILE, PROGRAM_FILE, Manifest, plain
+
+
+class NotServableError(Exception):
+    """The version directory cannot be served as it is; the message says why and what to do."""
+
+
+class BadSlicesError(ValueError):
+    """One request's slices cannot be segmented; the requests beside it can."""
+
+
+@dataclass(frozen=True)
+class SliceRequest:
+    """Slices (n, 1, 256, 256) float32 and the names of the outputs that are wanted."""
+
+    slices: Tensor
+    wanted: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ServedNetwork:
+    """A loaded version. `probabilities` maps slices (n, 1, 256, 256) float32 to lesion probabilities."""
+
+    model: ServedModel
+    manifest: Manifest
+    probabilities: Callable[[Tensor], Tensor]
+
+    @classmethod
+    def load(cls, version_directory: Path) -> ServedNetwork:
+        """Checks the folder against its manifest, loads operator and program, and asks the canary.
+
+        Raises:
+            ManifestError: not exported, or a file is not the exported one.
+            NotServableError: another torch, another description, or a wrong answer to the canary.
+        """
+        manifest = Manifest.read(version_directory)
+        model = describe(manifest.model)
+        _check_software(manifest, model, version_directory)
+        manifest.check_files(version_directory)
+        torch.ops.load_library(str(version_directory / OPERATOR_FILE))
+        program = torch.export.load(version_directory / PROGRAM_FILE).module()
+        network = cls(model, manifest, program)
+        network._check_canary(version_directory)
+        return network
+
+    @property
+    def weights_sha256(self) -> str:
+        """Hexadecimal digest of the checkpoint behind every answer."""
+        return self.manifest.weights_sha256
+
+    def answer(self, requests: Sequence[SliceRequest]) -> list[dict[str, Tensor] | BadSlicesError]:
+        """One dict of the wanted outputs per request, or why that request alone has none.
+
+        All good requests go through the network together, at most `max_batch_size` slices a call.
+        """
+        problems = [self._problem_with(request.slices) for request in requests]
+        good = [request for request, problem in zip(requests, problems, strict=True) if problem is None]
+        outputs = iter(self._outputs(good))
+        return [next(outputs) if problem is None else problem for problem in problems]
+
+    def _outputs(self, requests: Sequence[SliceRequest]) -> list[dict[str, Tensor]]:
+        if not requests:
+            return []
+        parts = [request.slices for request in requests]
+        slices = torch.cat(parts) if len(parts) > 1 else parts[0]
+        with torch.inference_mode():
+            calls = [self.probabilities(chunk) for chunk in slices.split(self.model.max_batch_size)]
+            probability = torch.cat(calls) if len(calls) > 1 else calls[0]
+            shares = probability.split([len(part) for part in parts])
+            return [
+                self._wanted(request.wanted, share) for request, share in zip(requests, shares, strict=True)
+            ]
+
+    def _wanted(self, wanted: frozenset[str], probability: Tensor) -> dict[str, Tensor]:
+        makers: dict[str, Callable[[], Tensor]] = {
+            LESION_PROBABILITY: lambda: probability,
+            LESION_MASK: lambda: (probability >= self.model.mask_threshold).to(torch.uint8),
+            WEIGHTS_SHA256: lambda: _digest_rows(self.weights_sha256, len(probability)),
+        }
+        return {name: make() for name, make in makers.items() if name in wanted}
+
+    def _problem_with(self, slices: Tensor) -> BadSlicesError | None:
+        if slices.dtype != torch.float32 or tuple(slices.shape[1:]) != SLICE_DIMS:
+            return BadSlicesError(
+                f"{SLICES} is {tuple(slices.shape)} {slices.dtype}; send (n, 1, 256, 256) float32"
+            )
+        finite = torch.isfinite(slices).flatten(1).all(dim=1)
+        if not bool(finite.all()):
+            first = int(torch.nonzero(~finite)[0])
+            return BadSlicesError(
+                f"{SLICES}: slice {first} of this request holds NaN or infinity; send finite values"
+            )
+        return None
+
+    def _check_canary(self, version_directory: Path) -> None:
+        canary = Canary.read(version_directory / CANARY_FILE)
+        with torch.inference_mode():
+            answer = self.probabilities(torch.from_numpy(canary.slices))
+        difference = float((answer - torch.from_numpy(canary.probability)).abs().max())
+        if not difference <= self.manifest.canary_tolerance:
+            raise NotServableError(
+                f"{version_directory}: the answer to {CANARY_FILE} is off by {difference:.3g} "
+                f"(allowed: {self.manifest.canary_tolerance:g}); export the model again on this machine"
+            )
+
+
+def use_cores(instances: int) -> int:
+    """Gives this process, one of `instances`, its share of the cores, at least one; returns that number."""
+    threads = max(1, len(os.sched_getaffinity(0)) // instances)
+    torch.set_num_threads(threads)
+    return threads
+
+
+def _check_software(manifest: Manifest, model: ServedModel, version_directory: Path) -> None:
+    if manifest.description != plain(model):
+        raise NotServableError(
+            f"{version_directory}: exported under another description of {model.name}; export the model again"
+        )
+    # 2.13.0 and 2.13.0+cpu read each other's files.
+    wrote, reads = manifest.software["torch"].split("+")[0], torch.__version__.split("+")[0]
+    if wrote != reads:
+        raise NotServableError(
+            f"{version_directory}: written by torch {wrote}, this is torch {reads}; export the model again"
+        )
+
+
+def _digest_rows(sha256: str, rows: int) -> Tensor:
+    digest = torch.frombuffer(bytearray.fromhex(sha256), dtype=torch.uint8)
+    return digest.expand(rows, SHA256_BYTES).contiguous()

@@ -1,0 +1,86 @@
+"""What a model repository's `model.py` calls: Triton's requests and responses around a `ServedNetwork`.
+
+Importable only in Triton's Python backend, whose module it needs. Tensors cross as DLPack both ways: NumPy
+arrays are not safe there (with NumPy 2 the backend of Triton 2.51 hands over wrong values and says nothing).
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+import triton_python_backend_utils as backend
+
+from hunet_export.description import SLICES, ServedModel
+from hunet_export.serving import BadSlicesError, NotServableError, ServedNetwork, SliceRequest, use_cores
+
+
+def load(args: dict[str, str]) -> ServedNetwork:
+    """The network of the version that Triton is loading; `args` as `initialize` gets them.
+
+    Raises ManifestError or NotServableError, which Triton reports as the reason why the model is not
+    available.
+    """
+    config = json.loads(args["model_config"])
+    network = ServedNetwork.load(Path(args["model_repository"]) / args["model_version"])
+    _check_config(config, network.model)
+    threads = use_cores(network.model.instances)
+    backend.Logger.log_info(
+        f"{args['model_instance_name']}: weights {network.weights_sha256[:12]}, {threads} thread(s)"
+    )
+    return network
+
+
+def answer(network: ServedNetwork, requests: list[Any]) -> list[Any]:
+    """One response per request, in order. A cancelled or bad request gets an error of its own."""
+    live = [request for request in requests if not request.is_cancelled()]
+    try:
+        answers = iter(network.answer([_slices_of(request) for request in live]))
+    except (
+        Exception
+    ) as exc:  # Whatever the network raises must reach the caller, and must not end the process.
+        backend.Logger.log_error(traceback.format_exc())
+        return [_error(f"{network.model.name} failed: {exc}", backend.TritonError.INTERNAL) for _ in requests]
+    return [
+        _response(next(answers))
+        if request in live
+        else _error("cancelled by the client", backend.TritonError.CANCELLED)
+        for request in requests
+    ]
+
+
+def _slices_of(request: Any) -> SliceRequest:
+    slices = torch.from_dlpack(backend.get_input_tensor_by_name(request, SLICES))
+    return SliceRequest(slices, frozenset(request.requested_output_names()))
+
+
+def _response(answer: dict[str, torch.Tensor] | BadSlicesError) -> Any:
+    if isinstance(answer, BadSlicesError):
+        return _error(str(answer), backend.TritonError.INVALID_ARG)
+    return backend.InferenceResponse(
+        [backend.Tensor.from_dlpack(name, tensor) for name, tensor in answer.items()]
+    )
+
+
+def _error(message: str, code: Any) -> Any:
+    return backend.InferenceResponse([], backend.TritonError(message, code))
+
+
+def _check_config(config: dict[str, Any], model: ServedModel) -> None:
+    """Names, types, shapes and batch size that clients see are those that this code answers with."""
+    for kind, described in (("input", model.inputs), ("output", model.outputs)):
+        served = {(entry["name"], entry["data_type"], tuple(entry["dims"])) for entry in config[kind]}
+        expected = {(tensor.name, f"TYPE_{tensor.datatype}", tensor.dims) for tensor in described}
+        if served != expected:
+            raise NotServableError(
+                f"config.pbtxt of {model.name}: {kind}s are {sorted(served)}, expected {sorted(expected)}; "
+                "delete the file and export the model again"
+            )
+    if config["max_batch_size"] != model.max_batch_size:
+        raise NotServableError(
+            f"config.pbtxt of {model.name}: max_batch_size is {config['max_batch_size']}, "
+            f"expected {model.max_batch_size}; delete the file and export the model again"
+        )
