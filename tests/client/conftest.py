@@ -77,13 +77,14 @@ class FakePreprocess(preprocess_pb2_grpc.PreprocessServiceServicer):
         self.change_volume: Callable[[np.ndarray], np.ndarray] = lambda volume: volume
         self.before_batch: Callable[[int, grpc.ServicerContext], None] = lambda number, context: None
 
-    def Preprocess(self, request_iterator, context):
+    def Preprocess(self, request_iterator, context):  # noqa: N802
         self.preprocess.begin(context)
         header = next(request_iterator).header
         chunks = [request.chunk for request in request_iterator]
         self.chunk_bytes += [len(chunk) for chunk in chunks]
         content = b"".join(chunks)
-        image = nib.Nifti1Image.from_bytes(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+        plain = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        image = nib.Nifti1Image.from_bytes(plain)
         manifest = manifest_of(image, content)
         self.change_manifest(manifest)
         yield pb.PreprocessResponse(manifest=manifest)
@@ -94,7 +95,7 @@ class FakePreprocess(preprocess_pb2_grpc.PreprocessServiceServicer):
             self.before_batch(number, context)
             yield pb.PreprocessResponse(slices=batch)
 
-    def Restore(self, request_iterator, context):
+    def Restore(self, request_iterator, context):  # noqa: N802
         self.restore.begin(context)
         manifest = next(request_iterator).header.manifest
         volume = np.full(manifest.shape, np.nan, dtype="<f4")
@@ -124,7 +125,12 @@ def manifest_of(image: nib.Nifti1Image, content: bytes) -> pb.Manifest:
         affine=image.affine.ravel().tolist(),
         nifti_header=image.header.binaryblock,
         geometry=pb.SliceGeometry(
-            slice_axis=2, row_axis=0, column_axis=1, slice_count=slice_count, native_rows=rows, native_columns=columns
+            slice_axis=2,
+            row_axis=0,
+            column_axis=1,
+            slice_count=slice_count,
+            native_rows=rows,
+            native_columns=columns,
         ),
         quality_flags=[pb.QualityFlag(code="thick_slices", message="3 mm slices", severity=pb.SEVERITY_INFO)],
         software={"preprocess-service": "0.1.0"},
@@ -149,22 +155,23 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.requests: list[service_pb2.ModelInferRequest] = []
         self.change_response: Callable[[service_pb2.ModelInferResponse], None] = lambda response: None
 
-    def ModelConfig(self, request, context):
+    def ModelConfig(self, request, context):  # noqa: N802
         if request.name != "mamba_hunet":
-            context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}' is not found")
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}'")
         response = service_pb2.ModelConfigResponse()
         response.config.name = request.name
         response.config.max_batch_size = self.max_batch_size
         return response
 
-    def ModelInfer(self, request, context):
+    def ModelInfer(self, request, context):  # noqa: N802
         self.requests.append(request)
         self.infer.begin(context)
         count = request.inputs[0].shape[0]
         values = np.frombuffer(request.raw_input_contents[0], dtype="<f4").reshape(count, 1, 256, 256)
+        digest = np.frombuffer(bytes.fromhex(WEIGHTS_SHA256), np.uint8)
         outputs = {
             "LESION_PROBABILITY": ("FP32", np.clip(values / 100, 0, 1).astype("<f4")),
-            "WEIGHTS_SHA256": ("UINT8", np.tile(np.frombuffer(bytes.fromhex(WEIGHTS_SHA256), np.uint8), (count, 1))),
+            "WEIGHTS_SHA256": ("UINT8", np.tile(digest, (count, 1))),
         }
         response = service_pb2.ModelInferResponse(model_name=request.model_name, model_version="1")
         for asked in request.outputs:
@@ -173,12 +180,6 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             response.raw_output_contents.append(array.tobytes())
         self.change_response(response)
         return response
-
-
-@pytest.fixture
-def anyio_backend():
-    """gRPC speaks asyncio only."""
-    return "asyncio"
 
 
 @dataclass

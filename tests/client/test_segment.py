@@ -41,19 +41,24 @@ def test_threshold_and_smallest_lesion_are_the_callers(stack, scan_path, scan_vo
     assert len(only_large.lesions.lesions) == 1
 
 
-@pytest.mark.anyio
-async def test_one_async_client_segments_several_scans_at_once(stack, scan_path, scan_volume):
-    results = []
-    async with AsyncSegmentationClient(stack.settings) as client, anyio.create_task_group() as tasks:
-        for threshold in (0.3, 0.5, 0.8):
+def test_one_async_client_segments_several_scans_at_once(stack, scan_path, scan_volume):
+    masks = {}
 
-            async def one(threshold=threshold):
-                results.append((threshold, await client.segment(scan_path, threshold=threshold, min_lesion_ml=0)))
+    async def segment_all():
+        async with AsyncSegmentationClient(stack.settings) as client, anyio.create_task_group() as tasks:
 
-            tasks.start_soon(one)
-    assert len(results) == 3
-    for threshold, result in results:
-        assert np.array_equal(result.mask, scan_volume >= 100 * threshold)
+            async def one(threshold):
+                result = await client.segment(scan_path, threshold=threshold, min_lesion_ml=0)
+                masks[threshold] = result.mask
+
+            for threshold in (0.3, 0.5, 0.8):
+                tasks.start_soon(one, threshold)
+
+    anyio.run(segment_all)
+
+    assert sorted(masks) == [0.3, 0.5, 0.8]
+    for threshold, mask in masks.items():
+        assert np.array_equal(mask, scan_volume >= 100 * threshold)
 
 
 def test_the_file_is_streamed_in_chunks_of_at_most_one_mebibyte(stack, tmp_path, scan_path):

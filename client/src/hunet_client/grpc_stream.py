@@ -11,6 +11,7 @@ import anyio
 import grpc
 
 from hunet_client.errors import HunetError
+from hunet_client.grpc_cancellation import own_cancellation
 from hunet_client.task_errors import one_error
 
 RequestT = TypeVar("RequestT")
@@ -32,7 +33,7 @@ async def exchange(
 
     async def responses() -> AsyncGenerator[ResponseT]:
         try:
-            async for response in call:
+            while (response := await _read(call)) is not grpc.aio.EOF:
                 yield response
         except grpc.aio.AioRpcError as exc:
             error = end.error or exc
@@ -46,6 +47,11 @@ async def exchange(
             finally:
                 call.cancel()
                 tasks.cancel_scope.cancel()
+
+
+async def _read(call: grpc.aio.StreamStreamCall[RequestT, ResponseT]) -> ResponseT | Any:
+    async with own_cancellation():
+        return await call.read()
 
 
 async def _send(
@@ -64,8 +70,8 @@ async def _send(
 class _EndOfCall:
     """The status that the server ended a call with.
 
-    When a write fails because the server has ended the call, grpc.aio writes INTERNAL over the status that the
-    server sent (github.com/grpc/grpc/issues/36066). The status is seen here first.
+    When a write fails because the server has ended the call, grpc.aio writes INTERNAL over the status that
+    the server sent (github.com/grpc/grpc/issues/36066). The status is seen here first.
     """
 
     def __init__(self, call: grpc.aio.StreamStreamCall[RequestT, ResponseT]) -> None:

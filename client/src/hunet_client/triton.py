@@ -20,6 +20,7 @@ from hunet_client.errors import (
     ServiceUnavailableError,
     UsageError,
 )
+from hunet_client.grpc_cancellation import own_cancellation
 from hunet_client.grpc_channel import CHANNEL_OPTIONS, START_THE_STACK
 from hunet_client.transport import SLICE_SIZE, Model, Priority
 
@@ -45,7 +46,8 @@ class TritonTransport:
         with anyio.move_on_after(timeout_s):
             while True:
                 try:
-                    response = await self._client.get_model_config(model, client_timeout=timeout_s)
+                    async with own_cancellation():
+                        response = await self._client.get_model_config(model, client_timeout=timeout_s)
                 except InferenceServerException as exc:
                     error = self._translated(exc, model)
                     if not isinstance(error, ServiceUnavailableError):
@@ -66,15 +68,16 @@ class TritonTransport:
         tensor = InferInput(INPUT, [len(slices), 1, SLICE_SIZE, SLICE_SIZE], "FP32")
         tensor.set_data_from_numpy(slices[:, np.newaxis])
         try:
-            result = await self._client.infer(
-                model,
-                [tensor],
-                outputs=_OUTPUTS,
-                priority=_PRIORITY_LEVEL[priority],
-                # Triton's own unit is the microsecond: a request past its time is not run.
-                timeout=max(1, int(timeout_s * 1e6)),
-                client_timeout=timeout_s,
-            )
+            async with own_cancellation():
+                result = await self._client.infer(
+                    model,
+                    [tensor],
+                    outputs=_OUTPUTS,
+                    priority=_PRIORITY_LEVEL[priority],
+                    # Triton's own unit is the microsecond: a request past its time is not run.
+                    timeout=max(1, int(timeout_s * 1e6)),
+                    client_timeout=timeout_s,
+                )
         except InferenceServerException as exc:
             raise self._translated(exc, model) from exc
         return self._probability(result, len(slices)), self._model(result, len(slices))
