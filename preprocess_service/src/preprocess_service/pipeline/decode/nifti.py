@@ -34,7 +34,7 @@ _FREE_TEXT_FIELDS = ("data_type", "db_name", "descrip", "aux_file", "intent_name
 
 def is_nifti(start: bytes) -> bool:
     """Whether a file that starts with these bytes (at least 4) says it is NIfTI."""
-    return _header_bytes(start) is not None
+    return _header_size(start) is not None
 
 
 def read_nifti(source: ScanSource) -> Scan:
@@ -66,18 +66,20 @@ def read_nifti(source: ScanSource) -> Scan:
     )
 
 
-def _header_bytes(start: bytes) -> int | None:
-    """Header size that the file's first field gives, in either byte order."""
+def _header_size(start: bytes) -> tuple[int, str] | None:
+    """Header size that the file's first field gives, and the byte order in which it does."""
     if len(start) < 4:
         return None
-    sizes = (int(struct.unpack(f"{byte_order}i", start[:4])[0]) for byte_order in "<>")
-    return next((size for size in sizes if size in (_NIFTI1_BYTES, _NIFTI2_BYTES)), None)
+    sizes = ((int(struct.unpack(f"{order}i", start[:4])[0]), order) for order in "<>")
+    return next((found for found in sizes if found[0] in (_NIFTI1_BYTES, _NIFTI2_BYTES)), None)
 
 
 def _read_header(source: ScanSource) -> NiftiHeader:
     """Reads the header and whatever lies between it and the voxels."""
-    size = _header_bytes(source.peek(4))
-    raw = source.read(size or 0)
+    found = _header_size(source.peek(4))
+    assert found is not None, "only called for files that is_nifti recognised"
+    size, byte_order = found
+    raw = source.read(size)
     is_nifti1 = size == _NIFTI1_BYTES
     offset = _NIFTI1_MAGIC_OFFSET if is_nifti1 else _NIFTI2_MAGIC_OFFSET
     magic = raw[offset : offset + 3]
@@ -95,7 +97,7 @@ def _read_header(source: ScanSource) -> NiftiHeader:
             "the header lacks the NIfTI signature (an Analyze 7.5 file, perhaps)",
             "Convert it to NIfTI, and check left and right, which Analyze does not record",
         )
-    header = (nib.Nifti1Header if is_nifti1 else nib.Nifti2Header)(raw, check=False)
+    header = (nib.Nifti1Header if is_nifti1 else nib.Nifti2Header)(raw, endianness=byte_order, check=False)
     first_voxel_byte = float(header["vox_offset"])
     smallest = len(raw) + _EXTENSION_FLAG_BYTES
     # Zero stands for "right after the header" in files of older writers.
@@ -115,7 +117,7 @@ def _read_header(source: ScanSource) -> NiftiHeader:
 def _stored_dtype(file_name: str, header: NiftiHeader) -> np.dtype[np.generic]:
     try:
         dtype: np.dtype[np.generic] = header.get_data_dtype()
-    except nib.spatialimages.HeaderDataError as exc:
+    except (KeyError, nib.spatialimages.HeaderDataError) as exc:
         raise UnreadableScanError(
             file_name,
             "bad_header",

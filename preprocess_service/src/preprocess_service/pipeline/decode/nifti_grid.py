@@ -17,6 +17,8 @@ MAX_SPACING_MM = 20.0
 _SPACING_TOLERANCE = 0.02
 # Cosine between two voxel axes; 0.02 is 1.1 degrees.
 _SHEAR_TOLERANCE = 0.02
+# No scanner's origin is a kilometre away.
+_FARTHEST_MM = 1e6
 _MILLIMETRE_CODES = (0, 2)  # unknown is read as millimetres, as every common reader does
 _UNIT_NAMES = {1: "metres", 3: "micrometres"}
 
@@ -109,11 +111,12 @@ def read_affine(
 def _check_affine(
     file_name: str, affine: npt.NDArray[np.float64], spacing_mm: tuple[float, float, float]
 ) -> None:
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or lengths.min() <= 0:
+    # Written so that NaN fails too.
+    if not (np.abs(affine) < _FARTHEST_MM).all() or not np.abs(affine[:3, :3]).any(axis=0).all():
         raise ScanGeometryError(
             file_name, "bad_affine", "the affine is singular or not finite", "Export the scan again"
         )
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.allclose(lengths, spacing_mm, rtol=_SPACING_TOLERANCE, atol=0):
         raise ScanGeometryError(
             file_name,
