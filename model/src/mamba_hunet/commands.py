@@ -28,6 +28,7 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @click.option("--hold-out", multiple=True, metavar="PATIENT", help="Keep a patient out of training; repeatable.")
 @click.option("--steps", type=click.IntRange(min=1), default=4000, show_default=True, help="Optimiser steps.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Slices in a step.")
+@click.option("--phantoms", type=click.IntRange(min=0), default=12, show_default=True, help="Synthetic scans mixed in.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights, batches and dropout.")
 @click.option("--bfloat16", is_flag=True, help="Autocast; faster only where the processor multiplies bfloat16.")
 def train(
@@ -38,6 +39,7 @@ def train(
     hold_out: tuple[str, ...],
     steps: int,
     batch_size: int,
+    phantoms: int,
     seed: int,
     bfloat16: bool,
 ) -> None:
@@ -64,7 +66,12 @@ def train(
     held_out = sorted({case.patient for case in held_out_cases})
     console.print(f"{len(training_cases)} cases to train on; held out: {', '.join(held_out) or 'nobody'}")
     settings = TrainingSettings(
-        model_name, steps=steps, seed=seed, bfloat16=bfloat16, batch=BatchSettings(batch_size=batch_size)
+        model_name,
+        steps=steps,
+        seed=seed,
+        bfloat16=bfloat16,
+        phantoms=phantoms,
+        batch=BatchSettings(batch_size=batch_size),
     )
     with _progress(console) as bars:
         reading = bars.add_task("reading scans", total=len(training_cases), loss="")

@@ -1,0 +1,67 @@
+"""`hunet train` and `hunet evaluate`, as a person calls them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from hunet_client.errors import InputError, UsageError
+from mamba_hunet.checkpoint import load_checkpoint
+from mamba_hunet.commands import evaluate, train
+from mamba_hunet.data.cases import DataError
+from mamba_hunet.inference import segment_scan
+
+
+def run_training(data: Path, run: Path, *options: str) -> Result:
+    arguments = ["--data", str(data), "--run", str(run), "--steps", "2", "--batch-size", "1", "--phantoms", "0"]
+    return CliRunner().invoke(train, [*arguments, *options], catch_exceptions=False)
+
+
+@pytest.fixture
+def checkpoint(data_folder: Path, tmp_path: Path) -> Path:
+    assert run_training(data_folder, tmp_path / "run").exit_code == 0
+    return tmp_path / "run" / "mamba_hunet.safetensors"
+
+
+def test_a_finished_training_leaves_a_checkpoint_that_says_how_it_was_made(checkpoint: Path):
+    training = load_checkpoint(checkpoint).config.training
+    assert training["held_out_patients"] == ["b"]
+    assert training["cases"] == ["north/a1", "north/a2", "south/c1"]
+    assert training["settings"]["steps"] == 2
+
+
+def test_training_without_data_ends_before_anything_is_made(tmp_path: Path):
+    with pytest.raises(InputError, match="no such folder"):
+        run_training(tmp_path / "nothing", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_run_in_the_folder_is_refused(checkpoint: Path, data_folder: Path):
+    with pytest.raises(UsageError, match="other settings"):
+        run_training(data_folder, checkpoint.parent, "--seed", "5")
+
+
+def test_evaluation_takes_the_patients_held_out_of_training(checkpoint: Path, data_folder: Path):
+    arguments = ["--data", str(data_folder), "--checkpoint", str(checkpoint)]
+    document = json.loads(CliRunner().invoke(evaluate, [*arguments, "--json"], catch_exceptions=False).stdout)
+    assert [case["patient"] for case in document["cases"]] == ["b"]
+    assert 0 <= document["mean_dice_by_patient"] <= 1
+    assert "Research use only" in document["notice"]
+    table = CliRunner().invoke(evaluate, arguments, catch_exceptions=False).stdout
+    assert "Mean Dice by patient" in table
+    assert "Research use only" in table
+
+
+def test_evaluating_an_unknown_patient_is_refused(checkpoint: Path, data_folder: Path):
+    arguments = ["--data", str(data_folder), "--checkpoint", str(checkpoint), "--patient", "nobody"]
+    with pytest.raises(DataError, match="no volume of nobody"):
+        CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+
+
+def test_a_scan_comes_back_on_its_own_grid(checkpoint: Path, data_folder: Path):
+    flair = data_folder / "north" / "b1" / "flair.nii.gz"
+    segmentation = segment_scan(load_checkpoint(checkpoint).model, flair, threshold=0.5)
+    assert segmentation.probability.shape == segmentation.scan.data.shape == segmentation.lesions.mask.shape
+    assert segmentation.probability.dtype == np.float32
+    assert 0 <= segmentation.probability.min() <= segmentation.probability.max() <= 1
