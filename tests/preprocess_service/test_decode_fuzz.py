@@ -18,7 +18,6 @@ def decode(content: bytes) -> None:
         prepare_scan(read_scan(content, file_name="fuzz.nii", limits=LIMITS))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=700))
 @example(b"\x5c\x01\x00\x00" + bytes(344))
 @example(b"\x1f\x8b")
@@ -29,7 +28,7 @@ def test_any_bytes(content):
 
 @pytest.mark.parametrize("nifti2", [False, True])
 @given(data=st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_damage_to_a_good_header(nifti2, data, make_nifti, make_affine):
     shape = (6, 7, 5)
     voxels = np.arange(210, dtype=np.int16).reshape(shape)

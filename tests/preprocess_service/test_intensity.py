@@ -46,7 +46,7 @@ def test_clipping_keeps_lesions_and_cuts_outliers():
     assert 300 < intensity.clip_high < 1000
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.floats(1e-3, 1e5))
 def test_the_scanners_scale_does_not_matter(factor):
     volume = tissues(CSF, BRAIN, FAT)

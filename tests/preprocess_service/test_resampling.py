@@ -1,14 +1,13 @@
 """The resampling matrices, checked against what linear interpolation must do."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from preprocess_service.pipeline.resampling import resample, to_native_matrix, to_network_matrix
 
 grids = st.tuples(st.integers(2, 400), st.floats(0.1, 4.0), st.floats(-200, 200))
 
 
-@settings(deadline=None)
 @given(grids)
 def test_a_constant_stays_constant_inside_and_is_zero_outside(grid):
     native_size, step, origin = grid
@@ -22,7 +21,6 @@ def test_a_constant_stays_constant_inside_and_is_zero_outside(grid):
     np.testing.assert_allclose(back @ np.ones(256), on_canvas.astype(float), atol=1e-5)
 
 
-@settings(deadline=None)
 @given(grids)
 def test_a_ramp_is_reproduced_where_the_kernel_does_not_meet_the_border(grid):
     native_size, step, origin = grid

@@ -108,7 +108,7 @@ def rotations():
     return st.builds(nib.eulerangles.euler2mat, angles, angles, angles)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rotation=rotations(),
     axes=st.sampled_from(SIGNED_PERMUTATIONS),
@@ -153,7 +153,7 @@ def test_oblique_grids_keep_their_planes_and_coordinates(
     assert right[codes[geometry.column_axis]] < 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rotation=rotations(),
     axes=st.sampled_from(SIGNED_PERMUTATIONS),
