@@ -19,6 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 from hunet_client.errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
+_NIFTI_ERRORS = (
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    nib.wrapstruct.WrapStructError,
+)
 
 _ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 # For slices along R-L, A-P and S-I: the world axes of rows and columns, each with its end at the top or left.
@@ -106,7 +111,7 @@ def read_volume(scan: str | os.PathLike[str] | bytes) -> NDArray[np.float32]:
         if content.startswith(GZIP_MAGIC):
             content = gzip.decompress(content)
         voxels = _image_class(content).from_bytes(content).get_fdata(dtype=np.float32)
-    except (OSError, EOFError, zlib.error, ValueError, nib.spatialimages.HeaderDataError) as exc:
+    except (OSError, EOFError, zlib.error, ValueError, *_NIFTI_ERRORS) as exc:
         raise InputError(name, f"cannot be shown: {exc}", "Give a NIfTI file, .nii or .nii.gz") from exc
     if voxels.ndim < 3 or any(length != 1 for length in voxels.shape[3:]):
         raise InputError(name, f"is not a single volume: its shape is {voxels.shape}", "Give one 3-D volume")
