@@ -161,7 +161,7 @@ boxes = st.lists(
 
 
 @given(boxes=boxes, slice_axis=st.integers(0, 2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_as_many_lesions_as_possible_are_seen(boxes, slice_axis):
     found = lesions(*[((i, j, k), (i + size, j + size, k + 3)) for i, j, k, size in boxes])
     numbers = choose_slices(found.labels, head() > 50, slice_axis, MAX_SLICES)
