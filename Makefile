@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 VENV   := .venv
-PIP    := $(VENV)/bin/pip --quiet --disable-pip-version-check
+PIP    := $(VENV)/bin/pip -q -q --disable-pip-version-check
 HUNET  := $(VENV)/bin/hunet
 OUT    ?= out/demo
 
@@ -31,7 +31,7 @@ $(VENV)/.ready: $(SOURCES)
 	@echo "setup 1/4: virtual environment and torch"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --constraint constraints.txt setuptools cmake ninja
-	@$(PIP) install --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) --constraint constraints.txt torch
+	@$(PIP) install --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) --no-deps --constraint constraints.txt torch
 	@echo "setup 2/4: protocol, client, preprocessing service"
 	@$(PIP) install --no-build-isolation --constraint constraints.txt -e protocol -e client -e preprocess_service
 	@echo "setup 3/4: networks, and the selective scan compiled for this machine"
