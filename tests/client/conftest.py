@@ -62,8 +62,8 @@ class Misbehaviour:
             fault(context)
         if self.hangs:
             ended = threading.Event()
-            context.add_callback(ended.set)
-            ended.wait(timeout=60)
+            if context.add_callback(ended.set):  # not so if the call is over already
+                ended.wait(timeout=60)
             self.cancelled.set()
 
 

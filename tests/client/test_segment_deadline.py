@@ -1,4 +1,4 @@
-"""A scan ends when its deadline passes, its caller gives up or nobody answers; so does the work downstream."""
+"""When its deadline passes or its caller gives up, a scan ends, and so does the work downstream."""
 
 from __future__ import annotations
 

@@ -8,46 +8,36 @@ functions.
 
 from __future__ import annotations
 
-import traceback
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import IO, Any
 
 import click
 
+from hunet_client.error_output import exit_code, print_error
 from hunet_client.errors import HunetError
+from hunet_client.notice import RESEARCH_USE_ONLY
 
 COMMAND_GROUP = "hunet.commands"
-RESEARCH_USE_ONLY = "Research use only. Not a medical device; not for diagnosis or treatment."
 
 
 class CommandFailedError(click.ClickException):
     """A subcommand's exception on its way to standard error and the exit code."""
 
-    def __init__(self, cause: Exception, *, verbose: bool) -> None:
-        super().__init__(str(cause))
-        self._cause = cause
+    def __init__(self, error: Exception, *, verbose: bool) -> None:
+        super().__init__(str(error))
+        self._error = error
         self._verbose = verbose
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]
-        return self._cause.exit_code if isinstance(self._cause, HunetError) else 1
+        return exit_code([self._error])
 
     def show(self, file: IO[Any] | None = None) -> None:
-        if self._verbose:
-            click.echo("".join(traceback.format_exception(self._cause)), file=file, err=True, nl=False)
-        if isinstance(self._cause, HunetError):
-            click.echo(f"error: {self._cause}", file=file, err=True)
-            return
-        click.echo(
-            f"error: unexpected {type(self._cause).__name__}: {self._cause}. "
-            "Run `hunet -v ...` for the whole cause chain.",
-            file=file,
-            err=True,
-        )
+        print_error(self._error, verbose=self._verbose)
 
 
 class HunetGroup(click.Group):
-    """A lazy group, and the one place where exceptions become `error: ...` lines and exit codes."""
+    """A lazy group; what its subcommands raise ends as `error: ...` and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_commands_on_offer())
@@ -80,14 +70,13 @@ def _broken_command(entry: EntryPoint, cause: Exception) -> click.Command:
     """Stands in for a command whose module does not import, so that the others keep working."""
     distribution = entry.dist.name if entry.dist is not None else entry.module
 
-    def fail(_arguments: tuple[str, ...]) -> None:
-        raise HunetError(
-            f"hunet {entry.name}", f"{distribution} does not import: {cause}", f"Reinstall {distribution}."
-        ) from cause
+    def fail(arguments: tuple[str, ...]) -> None:
+        what = f"{distribution} does not import: {cause}"
+        raise HunetError(f"hunet {entry.name}", what, f"Reinstall {distribution}") from cause
 
     return click.Command(
         entry.name,
-        params=[click.Argument(["_arguments"], nargs=-1, type=click.UNPROCESSED)],
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
         callback=fail,
         short_help=f"(unavailable: {distribution} does not import)",
         context_settings={"ignore_unknown_options": True, "help_option_names": []},

@@ -32,8 +32,8 @@ class HunetError(Exception):
         self.fix = fix
 
     def __str__(self) -> str:
-        sentences = [self.what.rstrip(". ") + ".", self.fix]
-        return f"{self.subject}: " + " ".join(sentence for sentence in sentences if sentence)
+        sentences = [sentence.rstrip(". ") + "." for sentence in (self.what, self.fix) if sentence]
+        return f"{self.subject}: {' '.join(sentences)}"
 
 
 class UsageError(HunetError):

@@ -47,13 +47,11 @@ def _nifti_gz(voxels: NDArray[Voxels], scan_header: bytes, description: str) -> 
 
 
 _IMAGE_CLASS = {nib.Nifti1Header: nib.Nifti1Image, nib.Nifti2Header: nib.Nifti2Image}
+_HEADER_CLASS = {kind.sizeof_hdr: kind for kind in _IMAGE_CLASS}
 
 
 def _read_header(scan_header: bytes) -> nib.Nifti1Header:
-    kind = nib.Nifti2Header if len(scan_header) == nib.Nifti2Header.sizeof_hdr else nib.Nifti1Header
-    try:
-        return kind(scan_header, check=False)
-    except nib.spatialimages.HeaderDataError as exc:
-        raise ResponseError(
-            "manifest", "carries no usable NIfTI header", "Update the preprocessing service"
-        ) from exc
+    kind = _HEADER_CLASS.get(len(scan_header))
+    if kind is None:
+        raise ResponseError("manifest", "carries no NIfTI header", "Update the preprocessing service")
+    return kind(scan_header, check=False)

@@ -11,10 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hunet_client.display import Hanging, hang
 from hunet_client.lesions import LesionSet
+from hunet_client.notice import RESEARCH_USE_ONLY
 from hunet_client.segmentation import Segmentation
 from hunet_client.slice_choice import choose_slices
-
-RESEARCH_USE_ONLY = "Research use only. Not for diagnosis."
 
 MAX_SLICES = 12
 TILES_ACROSS = 4
@@ -165,9 +164,14 @@ def _outline(lesion: NDArray[np.bool_], width_px: int) -> NDArray[np.bool_]:
 def _number_lesions(draw: ImageDraw.ImageDraw, labels: NDArray[np.uint32], size_px: tuple[int, int]) -> None:
     """Write the numbers of large lesions beside them. labels: (rows, columns) of the slice as it is shown."""
     scale_y, scale_x = size_px[1] / labels.shape[0], size_px[0] / labels.shape[1]
+    written: list[tuple[float, float]] = []
     for index in np.unique(labels[(labels > 0) & (labels <= NUMBERED_LESIONS)]).tolist():
         row, column = _right_edge(labels == index)
-        _write(draw, (column * scale_x + 4, (row + 0.5) * scale_y), str(index), 14, NUMBER, "lm")
+        x, y = column * scale_x + 4, (row + 0.5) * scale_y
+        while any(abs(x - other_x) < 20 and abs(y - other_y) < 13 for other_x, other_y in written):
+            y += 13
+        written.append((x, y))
+        _write(draw, (x, y), str(index), 14, NUMBER, "lm")
 
 
 def _right_edge(lesion: NDArray[np.bool_]) -> tuple[int, int]:

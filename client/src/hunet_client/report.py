@@ -15,9 +15,8 @@ from hunet_protocol.v1 import preprocess_pb2 as pb
 from pydantic import BaseModel, ConfigDict, Field
 
 from hunet_client.lesions import CONNECTIVITY, Lesion
+from hunet_client.notice import RESEARCH_USE_ONLY
 from hunet_client.segmentation import Segmentation
-
-RESEARCH_USE_ONLY = "Research use only. Not a medical device; not for diagnosis or treatment."
 
 _SOFTWARE = ("hunet-client", "numpy", "connected-components-3d")
 

@@ -31,14 +31,14 @@ class Timeouts(BaseModel):
 class RetryPolicy(BaseModel):
     """Exponential back-off with jitter for calls that may be repeated.
 
-    The defaults outlast a part that `hunet up` restarts: 0.25 + 0.5 + 1 + 2 + 4 + 8 + 8 seconds of waiting.
+    The defaults outlast a part that `hunet up` restarts: together the waits are nearly a minute.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    attempts: int = Field(default=8, ge=1)
+    attempts: int = Field(default=18, ge=1)
     initial_backoff_s: PositiveFloat = 0.25
-    max_backoff_s: PositiveFloat = 8.0
+    max_backoff_s: PositiveFloat = 4.0
     # Up to this much is added to every wait, so that many clients do not come back at once.
     jitter_s: float = Field(default=0.25, ge=0)
 

@@ -53,7 +53,7 @@ class StackState(BaseModel):
             raise HunetError(
                 str(path),
                 "is not a state file of this version of hunet",
-                "Delete it and run `hunet up` again.",
+                "Delete it and run `hunet up` again",
             ) from exc
 
     def write(self) -> Path:

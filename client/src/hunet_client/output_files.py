@@ -1,0 +1,72 @@
+"""The files that one segmented scan leaves in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hunet_client.atomic_write import write_atomically
+from hunet_client.display import read_volume
+from hunet_client.errors import HunetError
+from hunet_client.nifti_output import mask_file, probability_file
+from hunet_client.overlay import segmentation_overlay
+from hunet_client.report import Report
+from hunet_client.segmentation import Segmentation
+
+
+@dataclass(frozen=True)
+class OutputFiles:
+    """What was written. `probability` is None where it was not asked for."""
+
+    mask: Path
+    report: Path
+    overlay: Path
+    probability: Path | None
+
+
+def prepare_folder(folder: Path) -> None:
+    """Makes the folder where there is none; to be called before anything is computed. Raises HunetError."""
+    with _naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_outputs(
+    segmentation: Segmentation, report: Report, scan: Path, folder: Path, *, with_probability: bool
+) -> OutputFiles:
+    """Writes mask, report, picture and, if asked for, probability into `folder`, made if there is none.
+
+    Each file appears whole or not at all. A probability that an earlier run left is removed when this one
+    writes none, so that the files of a folder belong together. scan: the file that was segmented, for the
+    picture. Raises HunetError.
+    """
+    header = segmentation.manifest.nifti_header
+    mask = mask_file(segmentation.mask, header)
+    overlay = segmentation_overlay(read_volume(scan), segmentation)
+    files = OutputFiles(
+        mask=folder / "mask.nii.gz",
+        report=folder / "report.json",
+        overlay=folder / "overlay.png",
+        probability=folder / "probability.nii.gz" if with_probability else None,
+    )
+    prepare_folder(folder)
+    with _naming(folder):
+        if files.probability is None:
+            (folder / "probability.nii.gz").unlink(missing_ok=True)
+        else:
+            write_atomically(files.probability, probability_file(segmentation.probability, header))
+        write_atomically(files.mask, mask)
+        write_atomically(files.overlay, overlay)
+        write_atomically(files.report, report.to_json().encode())
+    return files
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise HunetError(
+            str(folder), f"cannot be written: {exc.strerror or exc}", "Choose another folder with -o"
+        ) from exc

@@ -1,0 +1,79 @@
+"""What `hunet segment` shows: a progress bar while it works, then a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hunet_client.notice import RESEARCH_USE_ONLY
+from hunet_client.scan_run import ProgressCallback
+from hunet_client.segment_outcome import FailedScan, SegmentedScan
+
+Outcomes = Sequence[SegmentedScan | FailedScan]
+
+
+@contextmanager
+def slice_progress(scan: Path) -> Iterator[ProgressCallback]:
+    """A bar on standard error that counts the scan's slices; gone when the scan is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("slices"))
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=hidden) as bars:
+        bar = bars.add_task(scan.name, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def print_table(outcomes: Outcomes) -> None:
+    """One row a segmented scan, and a line for each quality flag; failures were reported as they came."""
+    done = [outcome for outcome in outcomes if isinstance(outcome, SegmentedScan)]
+    if not done:
+        return
+    table = Table(caption=RESEARCH_USE_ONLY, caption_justify="left")
+    table.add_column("scan", overflow="fold")
+    for heading in ("lesions", "volume (ml)", "seconds"):
+        table.add_column(heading, justify="right")
+    table.add_column("results", overflow="fold")
+    for outcome in done:
+        table.add_row(
+            str(outcome.scan),
+            str(outcome.report.lesion_count),
+            f"{outcome.report.total_volume_ml:.2f}",
+            f"{outcome.elapsed_s:.1f}",
+            "\n".join(str(path) for path in asdict(outcome.files).values() if path is not None),
+        )
+    Console().print(table)
+    for outcome in done:
+        for flag in outcome.report.quality_flags:
+            click.echo(f"{flag.severity}: {outcome.scan}: {flag.message}")
+
+
+def print_json(outcomes: Outcomes) -> None:
+    """The same and more, for machines."""
+    document = {"research_use_only": RESEARCH_USE_ONLY, "scans": [_as_json(outcome) for outcome in outcomes]}
+    click.echo(json.dumps(document, indent=2))
+
+
+def _as_json(outcome: SegmentedScan | FailedScan) -> dict[str, Any]:
+    if isinstance(outcome, FailedScan):
+        error = {
+            "kind": type(outcome.error).__name__,
+            "message": str(outcome.error),
+            "exit_code": outcome.error.exit_code,
+        }
+        return {"scan": str(outcome.scan), "error": error}
+    files = {name: str(path) for name, path in asdict(outcome.files).items() if path is not None}
+    return {
+        "scan": str(outcome.scan),
+        "elapsed_s": round(outcome.elapsed_s, 3),
+        "files": files,
+        "report": outcome.report.model_dump(mode="json"),
+    }

@@ -1,0 +1,159 @@
+"""`hunet segment`: files, table, JSON and exit codes, against services on real ports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hunet_client.async_client import DEFAULT_MODEL
+from hunet_client.cli import hunet
+from hunet_client.lesions import DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD
+from hunet_client.segment_command import segment
+
+
+@pytest.fixture
+def run(stack):
+    def invoke(*arguments):
+        return CliRunner().invoke(
+            hunet,
+            [
+                "segment",
+                *map(str, arguments),
+                f"--preprocess-address={stack.settings.preprocess_address}",
+                f"--triton-address={stack.settings.triton_address}",
+            ],
+        )
+
+    return invoke
+
+
+def digests(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_one_scan_leaves_mask_report_and_picture(run, scan_path, scan_volume, tmp_path):
+    result = run(scan_path, "-o", tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
+    assert sorted(digests(tmp_path / "out")) == ["mask.nii.gz", "overlay.png", "report.json"]
+    scan, mask = nib.load(scan_path), nib.load(tmp_path / "out" / "mask.nii.gz")
+    assert np.array_equal(np.asarray(mask.dataobj), scan_volume >= 50)
+    assert mask.affine.tobytes() == scan.affine.tobytes()
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["lesion_count"] == 2
+    assert report["input"]["sha256"] == hashlib.sha256(scan_path.read_bytes()).hexdigest()
+    assert "Research use only" in result.stdout
+    assert "info: " in result.stdout
+
+
+def test_probability_is_written_when_asked_for_and_never_left_over(run, scan_path, scan_volume, tmp_path):
+    run(scan_path, "-o", tmp_path / "out", "--probability")
+    probability = nib.load(tmp_path / "out" / "probability.nii.gz")
+    assert probability.get_data_dtype() == np.float32
+    assert np.array_equal(
+        np.asarray(probability.dataobj), np.clip(scan_volume / 100, 0, 1).astype(np.float32)
+    )
+
+    run(scan_path, "-o", tmp_path / "out")
+    assert not (tmp_path / "out" / "probability.nii.gz").exists()
+
+
+def test_a_second_run_writes_the_same_bytes(run, scan_path, tmp_path):
+    run(scan_path, "-o", tmp_path / "first", "--probability")
+    run(scan_path, "-o", tmp_path / "second", "--probability")
+
+    assert digests(tmp_path / "first") == digests(tmp_path / "second")
+
+
+def test_several_scans_get_a_folder_each_even_when_their_files_share_a_name(run, scan_path, tmp_path):
+    scans = []
+    for patient in ("p1", "p2"):
+        (tmp_path / patient).mkdir()
+        scans.append(shutil.copy(scan_path, tmp_path / patient))
+
+    result = run(*scans, "-o", tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p1_flair", "p2_flair"]
+
+
+def test_the_same_scan_twice_is_a_usage_error(run, stack, scan_path, tmp_path):
+    result = run(scan_path, scan_path, "-o", tmp_path / "out")
+
+    assert result.exit_code == 2
+    assert "would all be written to" in result.stderr
+    assert stack.preprocess.preprocess.calls == 0
+
+
+def test_one_bad_scan_does_not_stop_the_others(run, scan_path, tmp_path):
+    result = run(tmp_path / "absent.nii", scan_path, "-o", tmp_path / "out")
+
+    assert result.exit_code == 3
+    assert result.stderr == f"error: {tmp_path / 'absent.nii'}: no such file. Check the path.\n"
+    assert (tmp_path / "out" / "flair" / "mask.nii.gz").exists()
+    assert not (tmp_path / "out" / "absent").exists()
+
+
+def test_scans_that_fail_for_different_reasons_end_in_one(run, stack, scan_path, tmp_path):
+    stack.preprocess.change_batches = lambda batches: batches[1:]
+    result = run(tmp_path / "absent.nii", scan_path, "-o", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_json_holds_reports_and_errors(run, scan_path, tmp_path):
+    result = run(scan_path, tmp_path / "absent.nii", "-o", tmp_path / "out", "--json", "--threshold", "0.8")
+
+    document = json.loads(result.stdout)
+    done, failed = document["scans"]
+    assert done["report"]["lesion_count"] == 1
+    assert done["report"]["provenance"]["postprocessing"]["threshold"] == 0.8
+    assert set(done["files"]) == {"mask", "report", "overlay"}
+    assert failed["error"]["kind"] == "InputError"
+    assert failed["error"]["exit_code"] == result.exit_code == 3
+    assert "Research use only" in document["research_use_only"]
+
+
+def test_urgent_and_deadline_reach_triton(run, stack, scan_path, tmp_path):
+    run(scan_path, "-o", tmp_path / "out", "--urgent", "--deadline-s", "50")
+
+    for request in stack.triton.requests:
+        assert request.parameters["priority"].uint64_param == 1
+        assert request.parameters["timeout"].int64_param <= 50e6
+
+
+def test_an_unwritable_folder_is_found_before_any_work(run, stack, scan_path, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    result = run(scan_path, "-o", tmp_path / "file" / "out")
+
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+    assert stack.preprocess.preprocess.calls == 0
+
+
+def test_without_services_it_says_so_once(scan_path, tmp_path):
+    nobody = ["--preprocess-address=127.0.0.1:9", "--triton-address=127.0.0.1:9"]
+    result = CliRunner().invoke(
+        hunet,
+        ["segment", str(scan_path), str(tmp_path / "b.nii"), "-o", str(tmp_path / "out"), *nobody],
+        env={"HUNET_TIMEOUTS__CONNECT_S": "0.2"},
+    )
+
+    assert result.exit_code == 4
+    assert len(result.stderr.splitlines()) == 1
+    assert "`hunet up`" in result.stderr
+
+
+def test_defaults_are_the_librarys():
+    defaults = {option.name: option.default for option in segment.params}
+
+    assert defaults["model"] == DEFAULT_MODEL
+    assert defaults["threshold"] == DEFAULT_THRESHOLD
+    assert defaults["min_lesion_ml"] == DEFAULT_MIN_LESION_ML
