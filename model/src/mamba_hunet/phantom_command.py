@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from hunet_client.notice import RESEARCH_USE_ONLY
 
 if TYPE_CHECKING:
     from hunet_client.lesions import LesionSet
 
     from mamba_hunet.phantom import Phantom
-
-RESEARCH_USE_ONLY = "Synthetic scan for testing. Research use only."
 
 
 @click.command(short_help="Make a synthetic FLAIR scan with lesions of known place.")
@@ -93,7 +92,7 @@ def _write(made: Phantom, folder: Path) -> Path:
 def _truth(made: Phantom, truth: LesionSet) -> dict[str, Any]:
     """What truth.json holds: the true lesions as they lie in the mask, and as they were drawn."""
     return {
-        "notice": RESEARCH_USE_ONLY,
+        "notice": f"Synthetic scan. {RESEARCH_USE_ONLY}",
         "shape": list(made.flair.shape),
         "spacing_mm": list(made.spacing_mm),
         "lesion_count": len(truth.lesions),

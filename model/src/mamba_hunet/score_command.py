@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from hunet_client.notice import RESEARCH_USE_ONLY
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RESEARCH_USE_ONLY = "Research use only."
 # Two files of one grid may differ by the rounding of their headers, not by more.
 GRID_TOLERANCE_MM = 1e-2
 
