@@ -40,9 +40,11 @@ def export(model_name: str, checkpoint: Path | None, repository: Path | None, if
         )
     _require_training_code()
     from mamba_hunet.checkpoint import load_checkpoint
+    from mamba_hunet.memory import keep_freed_memory
 
     from hunet_export.publish import is_current, publish
 
+    keep_freed_memory()
     if if_stale and is_current(target, model_name, weights):
         click.echo(f"{model_name}: {target} already holds {weights.name}")
         return

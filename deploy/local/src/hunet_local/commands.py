@@ -31,29 +31,26 @@ def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...]) -
     Installs Triton and exports the models where that has not been done, waits until a real inference has
     answered, and restarts what dies. Everything listens on loopback. Research use only.
     """
+    from hunet_client.home import find_home
+
     from hunet_local.addresses import choose_addresses, parse_addresses
+    from hunet_local.models import choose_models
     from hunet_local.records import is_running
 
     if is_running():
         click.echo("already running; see `hunet status`, end it with `hunet down`")
         return
     given = parse_addresses(addresses)
+    chosen = choose_models(find_home(), [name.strip() for name in models.split(",") if name.strip()])
     if detach:
         from hunet_local.detach import run_detached
 
-        arguments = [f"--address={address}" for address in addresses] + ["--any-ports"] * any_ports
-        run_detached([*arguments, f"--models={models}"], click.echo)
+        arguments = [f"--models={','.join(chosen)}", *(f"--address={address}" for address in addresses)]
+        run_detached([*arguments, *["--any-ports"] * any_ports], click.echo)
         return
-    from hunet_client.home import find_home
+    from hunet_local.stack import Stack
 
-    from hunet_local.models import choose_models
-    from hunet_local.stack import StackSettings, run_stack
-
-    wanted = tuple(name.strip() for name in models.split(",") if name.strip())
-    settings = StackSettings(
-        models=choose_models(find_home(), wanted), addresses=choose_addresses(given, usual=not any_ports)
-    )
-    run_stack(settings, click.echo)
+    Stack(chosen, choose_addresses(given, usual=not any_ports), click.echo).run()
 
 
 @click.command(short_help="Ask the running stack whether it answers.")

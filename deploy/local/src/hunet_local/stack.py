@@ -8,11 +8,10 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from filelock import Timeout
+from hunet_client.cli import RESEARCH_USE_ONLY
 from hunet_client.errors import HunetError
 from hunet_client.home import find_home
 from hunet_client.stack_state import StackState
@@ -32,107 +31,105 @@ class AlreadyRunningError(HunetError):
     """Another supervisor holds this state folder."""
 
 
-@dataclass(frozen=True)
-class StackSettings:
-    """What `hunet up` was asked for."""
+class Stack:
+    """The parts for these models at these addresses. `say` is told about each event, one line at a time."""
 
-    models: tuple[str, ...]
-    addresses: Addresses
+    def __init__(self, models: tuple[str, ...], addresses: Addresses, say: Callable[[str], None]) -> None:
+        self._models = models
+        self._addresses = addresses
+        self._say = say
+        self._stack_id = secrets.token_hex(4)
+        self._began = time.monotonic()
 
+    def run(self) -> None:
+        """Runs the stack in this process until SIGINT or SIGTERM; returns when nothing of it is left.
 
-def run_stack(settings: StackSettings, say: Callable[[str], None]) -> None:
-    """Runs a stack in this process until SIGINT or SIGTERM; returns when nothing of it is left.
-
-    Raises:
-        AlreadyRunningError: a stack runs in this state folder.
-        InstallError, HunetError: Triton cannot be installed, or a model not be exported.
-        PartFailedError: a part did not come up.
-    """
-    try:
-        with stack_lock().acquire(timeout=1):
-            _run_locked(settings, say)
-    except Timeout as exc:
-        raise AlreadyRunningError(
-            str(state_folder()), "a stack already runs there", "See `hunet status`."
-        ) from exc
-
-
-def _run_locked(settings: StackSettings, say: Callable[[str], None]) -> None:
-    began = time.monotonic()
-    # Until the event loop takes both signals over, SIGTERM ends the preparations as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if clear_dead_stack():
-        say("cleaned up after a stack that was killed")
-    stack_id = secrets.token_hex(4)
-    with guarded(stack_id):
+        Raises:
+            AlreadyRunningError: a stack runs in this state folder.
+            InstallError, HunetError: Triton cannot be installed, or a model not be exported.
+            PartFailedError: a part did not come up.
+        """
         try:
-            SupervisorRecord(os.getpid(), stack_id).write()
-            parts = _prepare(settings, stack_id, say)
-            asyncio.run(_serve(parts, settings, stack_id, say, began))
-        finally:
-            clear_dead_stack()
-    say("stopped; nothing is left running")
+            with stack_lock().acquire(timeout=1):
+                self._run_locked()
+        except Timeout as exc:
+            raise AlreadyRunningError(
+                str(state_folder()), "a stack already runs there", "See `hunet status`."
+            ) from exc
 
+    def _run_locked(self) -> None:
+        # Until the event loop takes both signals over, SIGTERM ends the preparations as Ctrl-C does.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if clear_dead_stack():
+            self._say("cleaned up after a stack that was killed")
+        with guarded(self._stack_id):
+            try:
+                SupervisorRecord(os.getpid(), self._stack_id).write()
+                asyncio.run(self._serve(self._prepare()))
+            finally:
+                clear_dead_stack()
+        self._say("stopped; nothing is left running")
 
-def _prepare(settings: StackSettings, stack_id: str, say: Callable[[str], None]) -> list[Part]:
-    home, folder = find_home(), state_folder()
-    runtime = ensure_installed(runtime_folder(), say)
-    ensure_exported(home, settings.models, say)
-    repository = copy_models(home, settings.models, folder / "models")
-    logs = _empty_log_folder(folder)
-    return [
-        preprocess_part(settings.addresses, logs / "preprocess.log"),
-        triton_part(runtime, repository, settings.models, settings.addresses, stack_id, logs / "triton.log"),
-    ]
+    def _prepare(self) -> list[Part]:
+        home, folder = find_home(), state_folder()
+        runtime = ensure_installed(runtime_folder(), self._say)
+        ensure_exported(home, self._models, self._say)
+        repository = copy_models(home, self._models, folder / "models")
+        parts = [
+            preprocess_part(self._addresses, folder / "logs" / "preprocess.log"),
+            triton_part(
+                runtime,
+                repository,
+                self._models,
+                self._addresses,
+                self._stack_id,
+                folder / "logs" / "triton.log",
+            ),
+        ]
+        for part in parts:
+            part.log_file.unlink(missing_ok=True)
+        return parts
 
+    async def _serve(self, parts: list[Part]) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await supervise(parts, self._stack_id, say=self._say, on_ready=self._on_ready, stop=stop)
 
-def _empty_log_folder(folder: Path) -> Path:
-    logs = folder / "logs"
-    logs.mkdir(exist_ok=True)
-    for name in ("preprocess.log", "triton.log"):
-        (logs / name).unlink(missing_ok=True)
-    return logs
+    def _on_ready(self) -> None:
+        state = self._state()
+        path = state.write()
+        self._say(f"ready after {time.monotonic() - self._began:.1f} s; clients find the stack by {path}")
+        self._say(describe(state))
 
-
-async def _serve(
-    parts: list[Part], settings: StackSettings, stack_id: str, say: Callable[[str], None], began: float
-) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-
-    def on_ready() -> None:
-        path = _state(settings).write()
-        say(f"ready after {time.monotonic() - began:.1f} s; clients find the stack by {path}")
-        say(describe(_state(settings)))
-
-    await supervise(parts, stack_id, say=say, on_ready=on_ready, stop=stop)
-
-
-def _state(settings: StackSettings) -> StackState:
-    addresses = settings.addresses
-    return StackState(
-        pid=os.getpid(),
-        preprocess_address=addresses.preprocess.reachable,
-        preprocess_metrics_address=addresses.preprocess_metrics.reachable,
-        triton_grpc_address=addresses.triton_grpc.reachable,
-        triton_http_address=addresses.triton_http.reachable,
-        triton_metrics_address=addresses.triton_metrics.reachable,
-        models=settings.models,
-        started_at=datetime.now(UTC),
-    )
+    def _state(self) -> StackState:
+        addresses = self._addresses
+        return StackState(
+            pid=os.getpid(),
+            preprocess_address=addresses.preprocess.reachable,
+            preprocess_metrics_address=addresses.preprocess_metrics.reachable,
+            triton_grpc_address=addresses.triton_grpc.reachable,
+            triton_http_address=addresses.triton_http.reachable,
+            triton_metrics_address=addresses.triton_metrics.reachable,
+            models=self._models,
+            started_at=datetime.now(UTC),
+        )
 
 
 def describe(state: StackState) -> str:
     """The addresses of a running stack, for people."""
+    preprocessing = f"{state.preprocess_address} (gRPC), http://{state.preprocess_metrics_address}/metrics"
+    triton = (
+        f"{state.triton_grpc_address} (gRPC), http://{state.triton_http_address}, "
+        f"http://{state.triton_metrics_address}/metrics"
+    )
     return "\n".join(
         (
-            f"  models             {', '.join(state.models)}",
-            f"  preprocessing      {state.preprocess_address} (gRPC), http://{state.preprocess_metrics_address}/metrics",
-            f"  Triton             {state.triton_grpc_address} (gRPC), http://{state.triton_http_address},"
-            f" http://{state.triton_metrics_address}/metrics",
-            f"  logs               {state_folder() / 'logs'}",
-            "  Research use only. Not a medical device; not for diagnosis or treatment.",
+            f"  models          {', '.join(state.models)}",
+            f"  preprocessing   {preprocessing}",
+            f"  Triton          {triton}",
+            f"  logs            {state_folder() / 'logs'}",
+            f"  {RESEARCH_USE_ONLY}",
         )
     )

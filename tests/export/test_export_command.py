@@ -1,0 +1,45 @@
+"""`hunet export` on checkpoints that cannot be exported."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+from hunet_client.cli import hunet
+from mamba_hunet.checkpoint import CheckpointConfig, save_checkpoint
+from mamba_hunet.networks import create_model
+
+
+@pytest.fixture
+def hunet_export(tmp_path):
+    """Runs `hunet export` into an empty repository and asserts that it stays empty."""
+
+    def run(*arguments: str):
+        repository = tmp_path / "model_repository"
+        repository.mkdir()
+        result = CliRunner().invoke(hunet, ["export", "--repository", str(repository), *arguments])
+        assert list(repository.iterdir()) == []
+        return result
+
+    return run
+
+
+def test_a_missing_checkpoint_is_named_with_the_way_to_get_one(hunet_export, tmp_path):
+    result = hunet_export("--checkpoint", str(tmp_path / "none.safetensors"))
+    assert result.exit_code == 3
+    assert "none.safetensors: no such checkpoint. Train one with `hunet train" in result.output
+
+
+def test_a_file_that_is_no_checkpoint_is_named(hunet_export, tmp_path):
+    path = tmp_path / "notes.safetensors"
+    path.write_text("not weights")
+    result = hunet_export("--checkpoint", str(path))
+    assert result.exit_code == 3
+    assert "notes.safetensors: " in result.output
+
+
+def test_a_checkpoint_of_another_network_is_refused(hunet_export, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_checkpoint(path, create_model("mamba_hunet"), CheckpointConfig("mamba_hunet"))
+    result = hunet_export("--model", "unet", "--checkpoint", str(path))
+    assert result.exit_code == 2
+    assert "holds the network 'mamba_hunet', not 'unet'. Use --model mamba_hunet." in result.output

@@ -1,0 +1,109 @@
+"""`publish`: what ends up in a model repository, and that nothing does when the export is not proved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hunet_export.description import describe
+from hunet_export.manifest import Manifest, sha256_of
+from hunet_export.parity import PARITY_BATCH_SIZES, ParityError
+from hunet_export.publish import ExportError, is_current, publish
+from hunet_export.triton_config import ConfigMismatchError, check_config
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def files_under(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_version_holds_program_operator_canary_manifest_and_model(exported):
+    names = {path.name for path in (exported / "mamba_hunet" / "1").iterdir()}
+    assert names == {"model.pt2", "operator.so", "canary.npz", "manifest.json", "model.py"}
+
+
+def test_the_configuration_is_the_descriptions(exported):
+    check_config(describe("mamba_hunet"), exported / "mamba_hunet" / "config.pbtxt")
+
+
+def test_the_manifest_names_the_weights_and_every_file_by_digest(exported):
+    version = exported / "mamba_hunet" / "1"
+    manifest = Manifest.read(version)
+    assert manifest.weights_sha256.startswith("c0ffee")
+    assert manifest.weights_file == "small.safetensors"
+    assert manifest.files == {
+        name: sha256_of(version / name) for name in ("model.pt2", "operator.so", "canary.npz")
+    }
+
+
+def test_the_manifest_shows_parity_at_every_batch_size(exported):
+    parity = json.loads((exported / "mamba_hunet" / "1" / "manifest.json").read_text())["parity"]
+    differences = parity["largest_difference_by_batch_size"]
+    assert {int(size) for size in differences} == set(PARITY_BATCH_SIZES)
+    assert all(0 <= difference <= 1e-4 for difference in differences.values())
+
+
+def test_a_program_that_answers_otherwise_is_not_written(tmp_path, checkpoint_of, two_faced_network):
+    repository = tmp_path / "model_repository"
+    repository.mkdir()
+    with pytest.raises(ParityError, match="differs from the eager network"):
+        publish(checkpoint_of(two_faced_network), Path("w.safetensors"), repository, print)
+    assert list(repository.iterdir()) == []
+
+
+def test_a_failed_export_leaves_an_earlier_one_as_it_was(
+    tmp_path, exported, checkpoint_of, two_faced_network
+):
+    repository = tmp_path / "model_repository"
+    shutil.copytree(exported, repository)
+    before = files_under(repository)
+    with pytest.raises(ParityError):
+        publish(checkpoint_of(two_faced_network), Path("w.safetensors"), repository, print)
+    assert files_under(repository) == before
+
+
+def test_a_network_with_one_answer_to_everything_is_refused(tmp_path, checkpoint_of, constant_network):
+    with pytest.raises(ExportError, match="no known answer could tell"):
+        publish(checkpoint_of(constant_network), Path("w.safetensors"), tmp_path / "repository", print)
+    assert not (tmp_path / "repository" / "mamba_hunet").exists()
+
+
+def test_another_configuration_is_found_before_any_work(tmp_path, checkpoint_of, small_network):
+    config = tmp_path / "mamba_hunet" / "config.pbtxt"
+    config.parent.mkdir()
+    config.write_text('name: "mamba_hunet"\nbackend: "python"\nmax_batch_size: 4\n')
+    said: list[str] = []
+    with pytest.raises(ConfigMismatchError, match="max_batch_size"):
+        publish(checkpoint_of(small_network), Path("w.safetensors"), tmp_path, said.append)
+    assert said == []
+
+
+def test_an_export_is_current_until_weights_or_files_change(tmp_path, exported, checkpoint_of, small_network):
+    repository = tmp_path / "model_repository"
+    shutil.copytree(exported, repository)
+    weights = tmp_path / "small.safetensors"
+    weights.write_bytes(b"the weights")
+    manifest = repository / "mamba_hunet" / "1" / "manifest.json"
+    content = json.loads(manifest.read_text()) | {"weights_sha256": sha256_of(weights)}
+    manifest.write_text(json.dumps(content))
+    assert is_current(repository, "mamba_hunet", weights)
+
+    weights.write_bytes(b"other weights")
+    assert not is_current(repository, "mamba_hunet", weights)
+    weights.write_bytes(b"the weights")
+    with (repository / "mamba_hunet" / "1" / "model.pt2").open("ab") as program:
+        program.write(b"x")
+    assert not is_current(repository, "mamba_hunet", weights)
+
+
+def test_nothing_is_current_in_an_empty_repository(tmp_path):
+    assert not is_current(tmp_path, "mamba_hunet", tmp_path / "w.safetensors")
+
+
+def test_the_committed_model_is_the_packaged_one():
+    committed = CHECKOUT / "model_repository" / "mamba_hunet" / "1" / "model.py"
+    packaged = CHECKOUT / "export" / "src" / "hunet_export" / "triton_model.py"
+    assert committed.read_text() == packaged.read_text()
