@@ -1,7 +1,7 @@
 """Everything that can go wrong for a caller, and the exit code each kind ends the `hunet` command with.
 
     HunetError                      1  anything that has no better place below
-    ├── UsageError                  2  the call itself is wrong: unknown model, threshold outside (0, 1)
+    ├── UsageError                  2  the call itself is wrong: unknown model, threshold outside (0, 1]
     ├── InputError                  3  the scan cannot be used
     │   └── ScanRefusedError           ... and the preprocessing service said why (`.reason_code`)
     ├── ServiceError                4  a service could not do its part; the scan is not at fault
