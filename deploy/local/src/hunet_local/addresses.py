@@ -88,9 +88,7 @@ def _choose(name: str, given: Address | None, held: list[socket.socket], *, usua
         try:
             return _hold(given, held)
         except OSError as exc:
-            raise UsageError(
-                f"--address {name}={given}", f"cannot listen there ({exc})", "Choose another."
-            ) from exc
+            raise UsageError(f"--address {name}={given}", f"cannot listen there ({exc})", "Choose another.") from exc
     if usual:
         try:
             return _hold(Address(LOOPBACK, USUAL_PORTS[name]), held)

@@ -14,9 +14,7 @@ import click
     is_flag=True,
     help="Return once a real inference has answered; end it with `hunet down`.",
 )
-@click.option(
-    "--models", default="", metavar="A,B", help="Which models to serve.  [default: all in model_repository]"
-)
+@click.option("--models", default="", metavar="A,B", help="Which models to serve.  [default: all in model_repository]")
 @click.option("--any-ports", is_flag=True, help="Take any free ports instead of the usual ones.")
 @click.option(
     "--address",

@@ -39,9 +39,7 @@ class Inquiry:
         return {
             "running": self.is_running,
             "answers": self.answers,
-            "parts": {
-                part: {"answers": not problem, "problem": problem} for part, problem in self.problems.items()
-            },
+            "parts": {part: {"answers": not problem, "problem": problem} for part, problem in self.problems.items()},
             "stack": self.state.model_dump(mode="json") if self.state else None,
         }
 

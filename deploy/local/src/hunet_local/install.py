@@ -147,9 +147,7 @@ def _assemble_python_backend(folder: Path) -> None:
     stub = server / "python_backend_stubs" / _PYTHON / _STUB
     if not stub.is_file():
         known = ", ".join(sorted(path.name for path in stub.parents[1].iterdir()))
-        raise InstallError(
-            f"Python {_PYTHON}", f"Triton's Python backend has no stub for it (it has {known})"
-        )
+        raise InstallError(f"Python {_PYTHON}", f"Triton's Python backend has no stub for it (it has {known})")
     target = folder / "backends/python"
     target.mkdir(parents=True)
     for source in (stub, *(server / "backends/python" / name for name in _BACKEND_FILES)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -41,8 +42,9 @@ def ensure_exported(home: Path, models: Sequence[str], say: Callable[[str], None
 
 def _export(home: Path, model: str, say: Callable[[str], None]) -> None:
     command = [sys.executable, "-m", "hunet_client", "export", "--model", model, "--if-stale"]
+    environment = {**os.environ, "HUNET_HOME": str(home)}
     with subprocess.Popen(
-        command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

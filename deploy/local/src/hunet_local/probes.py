@@ -54,9 +54,7 @@ class PreprocessProbe:
             except grpc.aio.AioRpcError as exc:
                 raise NotAnsweringError(f"{exc.code().name}: {exc.details()}") from exc
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
-            raise NotAnsweringError(
-                f"its health is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
-            )
+            raise NotAnsweringError(f"its health is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}")
 
     check_alive = check_ready
 
@@ -111,9 +109,7 @@ class TritonProbe:
         slices = triton.InferInput(_SLICES, canary.slices.shape, "FP32")
         slices.set_data_from_numpy(canary.slices)
         wanted = [triton.InferRequestedOutput(_PROBABILITY)]
-        answer = await client.infer(
-            model, [slices], outputs=wanted, priority=_URGENT, client_timeout=ANSWER_TIMEOUT_S
-        )
+        answer = await client.infer(model, [slices], outputs=wanted, priority=_URGENT, client_timeout=ANSWER_TIMEOUT_S)
         probability = answer.as_numpy(_PROBABILITY)
         if probability is None or probability.shape != canary.probability.shape:
             raise NotAnsweringError(f"{model}: the answer to its canary has no shape, or the wrong one")

@@ -53,9 +53,7 @@ class Stack:
             with stack_lock().acquire(timeout=1):
                 self._run_locked()
         except Timeout as exc:
-            raise AlreadyRunningError(
-                str(state_folder()), "a stack already runs there", "See `hunet status`."
-            ) from exc
+            raise AlreadyRunningError(str(state_folder()), "a stack already runs there", "See `hunet status`.") from exc
 
     def _run_locked(self) -> None:
         # Until the event loop takes both signals over, SIGTERM ends the preparations as Ctrl-C does.

@@ -96,9 +96,7 @@ class _Keeper:
             started = clock()
             trouble = await self._run_once()
             if not self.was_ready.is_set():
-                raise PartFailedError(
-                    self._part.name, f"{trouble}\n{tail(self._part.log_file)}", "It did not start."
-                )
+                raise PartFailedError(self._part.name, f"{trouble}\n{tail(self._part.log_file)}", "It did not start.")
             if clock() - started > self._pace.steady_s:
                 back_off_s = self._pace.first_back_off_s
             self._say(f"{self._part.name} {trouble}; starting it again in {back_off_s:g} s")

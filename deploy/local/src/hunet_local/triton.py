@@ -39,9 +39,7 @@ def triton_part(
     )
 
 
-def _command(
-    runtime: TritonRuntime, repository: Path, addresses: Addresses, stack_id: str
-) -> tuple[str, ...]:
+def _command(runtime: TritonRuntime, repository: Path, addresses: Addresses, stack_id: str) -> tuple[str, ...]:
     grpc, http, metrics = addresses.triton_grpc, addresses.triton_http, addresses.triton_metrics
     return (
         str(runtime.server),
