@@ -62,22 +62,24 @@ def phantom(
         settings = settings.without_lesions()
     scan = replace(settings.scan, spacing_mm=spacing_mm, brain_extracted=brain_extracted)
     made = make_phantom(replace(settings, scan=scan))
-    written = _write(made, output)
-    click.echo(f"{written} with {made.lesion_ml:.2f} ml of lesions. {RESEARCH_USE_ONLY}")
+    flair, truth = _write(made, output)
+    found = f"{len(truth.lesions)} lesions, {truth.total_volume_ml:.2f} ml"
+    click.echo(f"{flair}: a synthetic scan with {found}. {RESEARCH_USE_ONLY}")
 
 
-def _write(made: Phantom, folder: Path) -> Path:
-    """Write the four files; returns the scan's path. Raises InputError when that is impossible."""
+def _write(made: Phantom, folder: Path) -> tuple[Path, LesionSet]:
+    """Write the four files; returns the scan's path and its lesions. Raises InputError when it cannot."""
     import nibabel as nib
     import numpy as np
     from hunet_client.errors import InputError
     from hunet_client.lesions import find_lesions
 
     flair = folder / "flair.nii.gz"
-    truth = find_lesions(made.lesions.astype(np.float32), made.affine, made.spacing_mm, min_lesion_ml=0.0)
+    # Slivers that a sulcus cuts off a lesion are no lesions, here as in what `hunet segment` writes.
+    truth = find_lesions(made.lesions.astype(np.float32), made.affine, made.spacing_mm)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path, voxels in ((flair, made.flair), (folder / "lesions.nii.gz", made.lesions)):
+        for path, voxels in ((flair, made.flair), (folder / "lesions.nii.gz", truth.mask)):
             image = nib.Nifti1Image(voxels, made.affine)
             image.header.set_xyzt_units("mm")
             image.header["descrip"] = b"Synthetic FLAIR, research use only"
@@ -86,7 +88,7 @@ def _write(made: Phantom, folder: Path) -> Path:
         (folder / "preview.png").write_bytes(_preview(made, truth))
     except OSError as exc:
         raise InputError(str(folder), f"cannot be written: {exc.strerror}", "Name another --output") from exc
-    return flair
+    return flair, truth
 
 
 def _truth(made: Phantom, truth: LesionSet) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def _truth(made: Phantom, truth: LesionSet) -> dict[str, Any]:
         "shape": list(made.flair.shape),
         "spacing_mm": list(made.spacing_mm),
         "lesion_count": len(truth.lesions),
-        "total_volume_ml": round(made.lesion_ml, 6),
+        "total_volume_ml": round(truth.total_volume_ml, 6),
         "lesions": [
             {
                 "index": lesion.index,

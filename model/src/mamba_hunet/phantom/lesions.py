@@ -12,6 +12,8 @@ from mamba_hunet.phantom.settings import LesionSettings
 Array = NDArray[np.floating]
 
 CANDIDATES = 60_000
+# Septum and third ventricle, nearer to the midline than this, grow no lesions.
+MIDLINE_MM = 10.0
 # The box that candidates are drawn from, in the coordinates of the average head.
 SEARCH_LOW_MM, SEARCH_HIGH_MM = (-62.0, -98.0, -58.0), (62.0, 64.0, 70.0)
 
@@ -79,10 +81,11 @@ class _Sites:
         self._ventricle_mm, self._pial_mm = tissue.ventricle_mm, tissue.pial_mm
         self._hindbrain_depth_mm = -np.minimum(hulls.cerebellum, hulls.stem)
         above = (tissue.hindbrain < 0.05) & (tissue.fluid < 0.05) & (hulls.cerebrum < -5.0) & (z > -12.0)
-        white = above & (tissue.deep_grey < 0.1) & (tissue.pallidum < 0.1)
+        lateral = np.abs(x) > MIDLINE_MM
+        white = above & lateral & (tissue.deep_grey < 0.1) & (tissue.pallidum < 0.1)
         subcortical = (self._pial_mm > 2.5) & (self._pial_mm < 5.0)
         self._where = {
-            "periventricular": white & (self._ventricle_mm < 9.0) & (self._pial_mm > 4.0),
+            "periventricular": white & (self._ventricle_mm < 9.0) & (self._pial_mm > 4.0) & (z < 34.0),
             "juxtacortical": white & subcortical & (self._ventricle_mm > 8.0),
             "deep": white & (self._ventricle_mm > 9.0) & (self._pial_mm > 6.0),
             "infratentorial": (self._hindbrain_depth_mm > 6.0) & (z > -58.0) & (tissue.fluid < 0.2),
@@ -108,6 +111,8 @@ class _Sites:
             # A finger stands on the ventricle's wall, upright.
             direction = self._away_from_ventricle(centre)
             centre = self._nearest_wall(centre, direction) + np.float32(0.85 * semi_axes[0]) * direction
+            if abs(float(self._anatomy.place(*centre)[0])) < MIDLINE_MM:
+                return None
         return PlacedLesion(
             kind=kind,
             centre_mm=centre,
