@@ -13,6 +13,7 @@ from hunet_local.probes import Canary, TritonProbe
 
 # Requests under way get this long to finish when Triton is stopped.
 _EXIT_TIMEOUT_S = 20
+_START_TIMEOUT_S = 180
 # glibc otherwise hands every large tensor back to the kernel and faults it in anew, page by page, for the
 # next layer: on virtual machines that costs several times the arithmetic.
 _KEEP_FREED_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
@@ -34,7 +35,7 @@ def triton_part(
         environment={**runtime.environment(), **_KEEP_FREED_MEMORY},
         probe=TritonProbe(addresses.triton_grpc.reachable, canaries),
         log_file=log_file,
-        start_timeout_s=180.0,
+        start_timeout_s=_START_TIMEOUT_S,
         stop_timeout_s=_EXIT_TIMEOUT_S + 5.0,
     )
 
@@ -60,5 +61,7 @@ def _command(runtime: TritonRuntime, repository: Path, addresses: Addresses, sta
         "--allow-gpu-metrics=false",
         "--metrics-config=summary_latencies=true",
         f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(stack_id)}",
+        # Half a minute, the default, is too short for a stub that loads torch beside other programs.
+        f"--backend-config=python,stub-timeout-seconds={_START_TIMEOUT_S}",
         "--log-format=ISO8601",
     )
