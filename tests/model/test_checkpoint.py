@@ -43,7 +43,7 @@ def test_the_same_weights_give_the_same_bytes(tmp_path: Path):
 def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path: Path, content: bytes):
     path = tmp_path / "broken.safetensors"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="broken.safetensors"):
+    with pytest.raises(CheckpointError, match=r"broken\.safetensors"):
         load_checkpoint(path)
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mamba_hunet.networks import create_model
+from mamba_hunet.networks.base import SegmentationNetwork
 
 _METADATA_KEY = "mamba_hunet"
 
@@ -44,14 +45,12 @@ class CheckpointConfig:
 class Checkpoint:
     """A network in eval mode with its weights, the checkpoint's configuration, and the file's SHA-256."""
 
-    model: nn.Module
+    model: SegmentationNetwork
     config: CheckpointConfig
     sha256: str
 
 
-def save_checkpoint(
-    path: Path, model: nn.Module, config: CheckpointConfig, dtype: torch.dtype = torch.float32
-) -> None:
+def save_checkpoint(path: Path, model: nn.Module, config: CheckpointConfig, dtype: torch.dtype = torch.float32) -> None:
     """Writes weights and configuration in one step: a reader sees the old file or the new one, never a part.
 
     Args:

@@ -21,7 +21,7 @@ _file = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(short_help="Train a network on labelled FLAIR scans.")
-@click.option("--data", type=_folder, required=True, help="Folder of <source>/<case>/flair.nii.gz with lesions.nii.gz.")
+@click.option("--data", type=_folder, required=True, help="Folder of <source>/<case>/flair.nii.gz.")
 @click.option("--model", "model_name", default="mamba_hunet", show_default=True, help="Network to train.")
 @click.option("--run", "run_folder", type=_folder, help="State and log go here.  [default: runs/MODEL]")
 @click.option("--output", type=_file, help="Finished checkpoint.  [default: RUN/MODEL.safetensors]")
@@ -45,8 +45,8 @@ def train(
 ) -> None:
     """Train a network and write a checkpoint.
 
-    Patients, never slices, are held out: those of --hold-out, else those that the data's cases.csv marks as "val", else a
-    random 15%. A run that was stopped or killed goes on where it was when the same command is given again.
+    Patients, never slices, are held out: those of --hold-out, else those that the data's cases.csv marks as "val",
+    else a random 15%. A run that was stopped or killed goes on where it was when the same command is given again.
     """
     import torch
 
@@ -103,32 +103,31 @@ def train(
 
 
 @click.command(short_help="Dice and lesion-wise figures per case, on labelled scans.")
-@click.option("--data", type=_folder, required=True, help="Folder of <source>/<case>/flair.nii.gz with lesions.nii.gz.")
+@click.option("--data", type=_folder, required=True, help="Folder of <source>/<case>/flair.nii.gz.")
 @click.option("--checkpoint", type=_file, required=True, help="Checkpoint to evaluate.")
-@click.option("--patient", "patients", multiple=True, help="Patients to evaluate  [default: those held out of training]")
+@click.option("--patient", "patients", multiple=True, help="Repeatable.  [default: those held out of training]")
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="[default: 0.5]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def evaluate(
-    data: Path, checkpoint: Path, patients: tuple[str, ...], threshold: float | None, as_json: bool
-) -> None:
+def evaluate(data: Path, checkpoint: Path, patients: tuple[str, ...], threshold: float | None, as_json: bool) -> None:
     """Segment labelled scans in this process and compare them with their truth, case by case.
 
-    The pipeline and the postprocessing are those of the served system. Without --patient, the patients that the checkpoint
-    was not trained on are evaluated. The second rater's agreement stands beside a case where there is one.
+    The pipeline and the postprocessing are those of the served system. Without --patient, the patients that the
+    checkpoint was not trained on are evaluated. The second rater's agreement stands beside a case where there is one.
     """
     from hunet_client.lesions import DEFAULT_THRESHOLD
 
     from mamba_hunet.checkpoint import load_checkpoint
     from mamba_hunet.data.cases import DataError, find_cases
-    from mamba_hunet.memory import keep_freed_memory
     from mamba_hunet.evaluation import evaluate as evaluate_cases
+    from mamba_hunet.memory import keep_freed_memory
 
     keep_freed_memory()
     loaded = load_checkpoint(checkpoint)
     wanted = set(patients or loaded.config.training.get("held_out_patients", ()))
     cases = [case for case in find_cases(data) if case.is_volume and case.patient in wanted]
     if not cases:
-        raise DataError(str(data), f"no volume of {', '.join(sorted(wanted)) or 'a held-out patient'}", "Name --patient")
+        whose = ", ".join(sorted(wanted)) or "a held-out patient"
+        raise DataError(str(data), f"no volume of {whose}", "Name --patient")
     with _progress(Console(stderr=True)) as bars:
         task = bars.add_task("segmenting", total=len(cases), loss="")
         results = evaluate_cases(

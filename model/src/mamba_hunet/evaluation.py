@@ -6,6 +6,7 @@ from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
+from preprocess_service.pipeline import Scan
 from torch import nn
 
 from mamba_hunet.data.cases import Case
@@ -70,7 +71,7 @@ def _evaluate_case(model: nn.Module, case: Case, threshold: float) -> CaseResult
     )
 
 
-def _rater2_dice(case: Case, truth: NDArray[np.bool_], scan: object) -> float | None:
+def _rater2_dice(case: Case, truth: NDArray[np.bool_], scan: Scan) -> float | None:
     return dice(read_truth(case.rater2, scan) > 0, truth) if case.rater2 else None
 
 

@@ -1,4 +1,4 @@
-"""One scan through the network in this process: what training's evaluation uses, and what served results are held against."""
+"""One scan through the network in this process: for evaluation, and to hold served results against."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,5 @@ def segment_scan(
         for first in range(0, count, batch_slices)
     )
     probability = restore_volume(prepared.manifest, predictions)
-    lesions = find_lesions(
-        probability, scan.affine, scan.spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml
-    )
+    lesions = find_lesions(probability, scan.affine, scan.spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml)
     return EagerSegmentation(scan, probability, lesions)

@@ -38,6 +38,6 @@ def multi_scale_loss(logits: Sequence[Tensor], target: Tensor) -> Tensor:
     weights = [0.5**i for i in range(len(logits))]
     total = torch.zeros((), dtype=torch.float32)
     for weight, scale in zip(weights, logits, strict=True):
-        pooled = F.adaptive_avg_pool2d(target, scale.shape[-2:])
+        pooled = F.adaptive_avg_pool2d(target, (scale.shape[-2], scale.shape[-1]))
         total = total + weight * dice_cross_entropy(scale.float(), pooled)
     return total / sum(weights)

@@ -64,7 +64,8 @@ def test_a_cut_lesion_holds_its_contrast_over_the_tissue():
 
 def test_lesions_are_not_pasted_where_there_is_no_tissue():
     empty = np.full((SIDE, SIDE), -6.0, np.float32)
-    image, target = paste_lesion(np.random.default_rng(0), empty, np.zeros_like(empty), draw_blob(np.random.default_rng(1)))
+    blob = draw_blob(np.random.default_rng(1))
+    image, target = paste_lesion(np.random.default_rng(0), empty, np.zeros_like(empty), blob)
     assert np.array_equal(image, empty)
     assert target.max() == 0
 

@@ -28,7 +28,7 @@ def test_scales_are_full_half_and_quarter(small: nn.Module):
 
 
 def test_a_size_that_cannot_be_halved_often_enough_is_refused(small: nn.Module):
-    with pytest.raises(ValueError, match="48x40.*multiples of 32"):
+    with pytest.raises(ValueError, match=r"48x40.*multiples of 32"):
         small(torch.randn(1, 1, 48, 40))
 
 

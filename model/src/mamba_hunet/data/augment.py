@@ -1,7 +1,7 @@
 """Augmentation of one normalised slice: what differs from one scanner, protocol and head to the next.
 
-Every function takes and returns an image (height, width) float32 in the pipeline's z units (brain tissue about 0) and draws
-from the generator it is given, so a batch is a function of its seed.
+Every function takes and returns an image (height, width) float32 in the pipeline's z units (brain tissue about 0)
+and draws from the generator it is given, so a batch is a function of its seed.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from scipy import ndimage
 
 Image = NDArray[np.float32]
 
-# In z units the pipeline's zero is brain tissue and a black pixel lies near -BLACK_TO_TISSUE; this takes an image to a
-# scale on which black is 0 and tissue is 1, where multiplicative effects (coil bias, gamma) are what they are in a scanner.
+# In z units tissue is 0 and black lies near -BLACK_TO_TISSUE; shifted by it, black is 0, and multiplicative effects
+# (coil bias, gamma) are what they are in a scanner.
 BLACK_TO_TISSUE = 5.0
 Z_LIMIT = 8.0
 

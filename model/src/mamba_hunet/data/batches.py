@@ -1,4 +1,4 @@
-"""Training batches: batch number n is a function of the seed and n alone, so a killed run resumes on the very next batch."""
+"""Training batches. Batch n is a function of the seed and n alone, so a killed run resumes on the very next one."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ class BatchSettings:
     Attributes:
         batch_size: slices.
         crop: side of a slice in pixels; a multiple of 32.
+        axial_share: share of axial slices, for patients whose scans were sliced in all three planes.
         lesion_share: share of slices drawn among those that show a lesion.
         paste_share: share of slices that get pasted lesions.
         shell_share: share of brain-extracted slices that get a skull and scalp drawn round them.
@@ -31,6 +32,7 @@ class BatchSettings:
 
     batch_size: int = 8
     crop: int = 160
+    axial_share: float = 0.65
     lesion_share: float = 0.6
     paste_share: float = 0.35
     shell_share: float = 0.35
@@ -40,8 +42,8 @@ class BatchSettings:
 class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
     """Batch by number: (slices, targets), each (batch, 1, crop, crop) float32.
 
-    Sources are drawn with their weights, then patients of a source, then their stacks, so that a patient with many scans
-    counts no more than one with a single scan.
+    Sources are drawn with their weights, then patients of a source, then their stacks, so that a patient with many
+    scans counts no more than one with a single scan.
     """
 
     def __init__(
@@ -77,7 +79,9 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
         patients = self._by_source[self._sources[rng.choice(len(self._sources), p=self._source_share)]]
         names = sorted(patients)
         stacks = patients[names[rng.integers(len(names))]]
-        return stacks[rng.integers(len(stacks))]
+        axial = rng.random() < self._settings.axial_share
+        among = [stack for stack in stacks if stack.axial == axial] or stacks
+        return among[rng.integers(len(among))]
 
     def _draw_slice(self, rng: Generator, stack: SliceStack) -> tuple[Image, Image]:
         with_lesions = rng.random() < self._settings.lesion_share and len(stack.lesion_slices) > 0
@@ -102,9 +106,7 @@ def _patches_of(stacks: Sequence[SliceStack], most_per_stack: int = 150) -> list
         of_stack = [
             patch
             for number in stack.lesion_slices[::step]
-            for patch in cut_lesions(
-                stack.images[number].astype(np.float32), stack.targets[number].astype(np.float32)
-            )
+            for patch in cut_lesions(stack.images[number].astype(np.float32), stack.targets[number].astype(np.float32))
             if patch.share.size < 40 * 40
         ]
         patches.extend(of_stack[:most_per_stack])

@@ -1,9 +1,9 @@
 """Finding labelled cases in a folder, and who their patients are.
 
 A data folder holds ``<source>/<case>/flair.nii.gz`` (or a single slice, ``flair.jpg`` or ``flair.png``) with
-``lesions.nii.gz`` (or ``lesions.png``) beside it, a second rater's ``lesions_rater2.nii.gz`` where there is one, and
-optionally a ``cases.csv`` with the columns ``source, case, patient, split, licence``. Without it each case is a patient of
-its own.
+``lesions.nii.gz`` (or ``lesions.png``) beside it, a second rater's ``lesions_rater2.nii.gz`` where there is one,
+and optionally a ``cases.csv`` with the columns ``source, case, patient, split, licence``. Without it each case is a
+patient of its own.
 """
 
 import csv
@@ -94,13 +94,11 @@ def _listed(path: Path) -> dict[tuple[str, str], dict[str, str]]:
         return {(row["source"], row["case"]): row for row in csv.DictReader(rows)}
 
 
-def split_by_patient(
-    cases: list[Case], held_out: tuple[str, ...] = (), seed: int = 0
-) -> tuple[list[Case], list[Case]]:
+def split_by_patient(cases: list[Case], held_out: tuple[str, ...] = (), seed: int = 0) -> tuple[list[Case], list[Case]]:
     """Divides cases into training and held-out ones; a patient is never on both sides.
 
-    The held-out patients are those named; otherwise those the data set suggests; otherwise a random 15% of patients with
-    volumes.
+    The held-out patients are those named; otherwise those the data set suggests; otherwise a random 15% of the
+    patients with volumes.
 
     Raises:
         DataError: a named patient is not in the data, or no case is left to train on.

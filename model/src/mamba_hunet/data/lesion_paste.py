@@ -14,6 +14,7 @@ from scipy import ndimage
 from mamba_hunet.data.augment import Image, smooth_field
 
 _MARGIN = 4
+_FLUID = -2.5  # z below which a pixel is fluid, bone or air
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ def _cut(image: Image, target: Image, labels: NDArray[np.int32], index: int, box
 
 
 def draw_blob(rng: Generator) -> LesionPatch:
-    """An irregular ellipse with soft edges, 3 to 16 pixels long."""
-    radii = rng.uniform(1.2, 6.0, size=2) * rng.uniform(0.6, 1.3)
+    """An irregular ellipse with soft edges: 3 to 16 pixels long, one in four up to 30, as confluent lesions are."""
+    longest = 15.0 if rng.random() < 0.25 else 6.0
+    radii = np.array([rng.uniform(1.2, longest), rng.uniform(1.2, 6.0)]) * rng.uniform(0.7, 1.2)
     half = int(np.ceil(radii.max())) + _MARGIN
     rows, columns = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
     angle = rng.uniform(0, np.pi)
@@ -60,15 +62,15 @@ def draw_blob(rng: Generator) -> LesionPatch:
     share = 1 / (1 + np.exp((distance - 1) * rng.uniform(4, 9)))
     soft = ndimage.gaussian_filter(share, rng.uniform(0.3, 0.9)).astype(np.float32)
     texture = 1 + 0.15 * smooth_field(rng, rows.shape, 4)
-    return LesionPatch((soft * texture * rng.uniform(1.2, 4.0)).astype(np.float32), soft)
+    return LesionPatch((soft * texture * rng.uniform(0.9, 4.0)).astype(np.float32), soft)
 
 
 def paste_lesion(rng: Generator, image: Image, target: Image, patch: LesionPatch) -> tuple[Image, Image]:
-    """Adds a patch where the slice shows quiet tissue away from the head's rim; both results are new arrays.
+    """Adds a patch about a pixel of quiet tissue, and only to tissue: where it meets fluid it ends, as real lesions do.
 
-    A slice with no such place comes back unchanged.
+    Both results are new arrays; a slice with no such place comes back unchanged.
     """
-    quiet = (np.abs(ndimage.uniform_filter(image, 7)) < 1.2) & (ndimage.minimum_filter(image, 5) > -2.5)
+    quiet = (np.abs(ndimage.uniform_filter(image, 7)) < 1.2) & (ndimage.minimum_filter(image, 3) > _FLUID)
     quiet &= ndimage.maximum_filter(image, 5) < 2.5
     places = np.argwhere(quiet & (target < 0.1))
     if len(places) == 0:
@@ -86,7 +88,8 @@ def _add(
     high = np.minimum(top_left + contrast.shape, image.shape)
     there = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     here = tuple(slice(a - t, b - t) for a, b, t in zip(low, high, top_left, strict=True))
+    tissue = ndimage.gaussian_filter((image[there] > _FLUID).astype(np.float32), 0.5)
     image, target = image.copy(), target.copy()
-    image[there] += np.float32(strength) * contrast[here]
-    target[there] = np.maximum(target[there], share[here])
+    image[there] += np.float32(strength) * contrast[here] * tissue
+    target[there] = np.maximum(target[there], share[here] * tissue)
     return image, target

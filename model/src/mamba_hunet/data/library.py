@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import nibabel
 import numpy as np
+from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 from preprocess_service.pipeline import (
     PrepareOptions,
@@ -32,6 +34,7 @@ class SliceStack:
 
     Attributes:
         source, patient: whose they are.
+        axial: whether the slices are axial, as most scans that are served will be.
         images: (slices, 256, 256) float16, the network's input.
         targets: (slices, 256, 256) float16, share of lesion in each pixel.
         slice_spacing_mm: from one slice to the next.
@@ -40,6 +43,7 @@ class SliceStack:
 
     source: str
     patient: str
+    axial: bool
     images: NDArray[np.float16]
     targets: NDArray[np.float16]
     slice_spacing_mm: float
@@ -77,7 +81,7 @@ def load_stacks(
 def _volume_stacks(case: Case, planes: bool) -> list[SliceStack]:
     scan = read_scan(case.flair, file_name=str(case.flair))
     truth = read_truth(case.truth, scan)
-    wanted = (SlicePlane.AUTO,)
+    wanted: tuple[SlicePlane, ...] = (SlicePlane.AUTO,)
     if planes and max(scan.spacing_mm) < _THIN_MM:
         wanted = (SlicePlane.AXIAL, SlicePlane.CORONAL, SlicePlane.SAGITTAL)
     return [_stack(case.source, case.patient, scan, truth, plane) for plane in wanted]
@@ -89,7 +93,7 @@ def read_truth(path: Path, scan: Scan) -> NDArray[np.float32]:
     Raises:
         DataError: another shape or another place.
     """
-    image = nibabel.load(path)
+    image = cast(SpatialImage, nibabel.load(path))
     if image.shape[:3] != scan.data.shape or not np.allclose(image.affine, scan.affine, atol=1e-2):
         raise DataError(str(path), f"does not lie on the grid of {scan.file_name}", "Resample the mask to the scan")
     return (np.asarray(image.dataobj).reshape(scan.data.shape) > 0.5).astype(np.float32)
@@ -123,6 +127,7 @@ def _stack(source: str, patient: str, scan: Scan, truth: NDArray[np.float32], pl
     return SliceStack(
         source,
         patient,
+        plane in (SlicePlane.AUTO, SlicePlane.AXIAL),
         images.astype(np.float16),
         targets.astype(np.float16),
         float(scan.spacing_mm[geometry.slice_axis]),

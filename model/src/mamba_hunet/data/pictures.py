@@ -1,6 +1,6 @@
 """Single slices published as pictures: no spacing, no affine, only grey levels.
 
-The pixel size is estimated from the head's width, which in adults is close to 155 mm at the scalp in axial and coronal views.
+The pixel size is estimated from the head's width: in adults close to 155 mm at the scalp, axially and coronally.
 """
 
 from pathlib import Path

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from torch import nn
-
+from mamba_hunet.networks.base import SegmentationNetwork
 from mamba_hunet.networks.mamba_hunet import MambaHUNet
 
-_NETWORKS: dict[str, Callable[..., nn.Module]] = {
+_NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     "mamba_hunet": MambaHUNet,
 }
 
@@ -16,7 +15,7 @@ def list_models() -> tuple[str, ...]:
     return tuple(_NETWORKS)
 
 
-def create_model(name: str = "mamba_hunet", **overrides: object) -> nn.Module:
+def create_model(name: str = "mamba_hunet", **overrides: object) -> SegmentationNetwork:
     """Builds a network with fresh weights.
 
     Args:

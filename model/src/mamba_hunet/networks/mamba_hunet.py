@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mamba_hunet.networks.base import SegmentationNetwork
 from mamba_hunet.networks.conv import ConvPathway, ConvUpsampling, TokenUpsampling
 from mamba_hunet.networks.vss import PatchEmbedding, PatchMerging, VSSBlock
 
@@ -17,7 +18,7 @@ def _vss_stage(dim: int, depth: int, d_state: int, drop_path: float) -> nn.Seque
     return nn.Sequential(*[VSSBlock(dim, d_state, drop_path=drop_path) for _ in range(depth)])
 
 
-class MambaHUNet(nn.Module):
+class MambaHUNet(SegmentationNetwork):
     """Lesion logits for a batch of slices.
 
     Shapes:

@@ -78,7 +78,7 @@ class SS2D(nn.Module):
             self.dt_bias.copy_(step + torch.log(-torch.expm1(-step)))
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, _, height, width = x.shape
+        height, width = x.shape[-2:]
         # The projection is pointwise, so it is taken once on the image; only its few channels are read four ways.
         projected = self.x_proj(x).unflatten(1, (DIRECTIONS, -1))
         by_direction = torch.stack([unfold_directions(projected[:, k])[:, k] for k in range(DIRECTIONS)], dim=1)

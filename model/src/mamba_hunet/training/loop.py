@@ -31,8 +31,8 @@ def train(
 ) -> TrainingState:
     """Trains to the last step, going on from the run folder's state if there is one.
 
-    A kill loses at most `SAVE_EVERY_STEPS` steps, and those are repeated exactly: batches and dropout depend on the step
-    number alone. SIGTERM saves first.
+    A kill loses at most `SAVE_EVERY_STEPS` steps, and those are repeated exactly: batches and dropout depend on the
+    step number alone. SIGTERM saves first.
 
     Args:
         settings: of the run; written to ``settings.json``.

@@ -39,7 +39,7 @@ class TrainingState:
 
     @torch.no_grad()
     def update_average(self) -> None:
-        """Moves the averaged weights a little towards the current ones; early steps count more, so that it catches up."""
+        """Moves the averaged weights a little towards the current ones, early on by more."""
         decay = min(self.settings.average_decay, (1 + self.step) / (10 + self.step))
         for averaged, current in zip(_tensors(self.average), _tensors(self.model), strict=True):
             if averaged.is_floating_point():
@@ -78,7 +78,8 @@ def _tensors(model: nn.Module) -> Iterator[Tensor]:
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Matrices decay; biases, norms and the scan's A and D do not (Mamba, appendix E)."""
-    matrices, others = [], []
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
     for name, parameter in model.named_parameters():
         spared = parameter.ndim < 2 or name.endswith("A_log")
         (others if spared else matrices).append(parameter)
