@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from collections.abc import Callable
+import urllib.request
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import grpc
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pytest
+from preprocess_service.server import PreprocessServer
+from preprocess_service.settings import ServiceSettings
+from prometheus_client.parser import text_string_to_metric_families
 
 Array = npt.NDArray[Any]
 
@@ -83,3 +89,47 @@ def make_affine() -> Callable[..., Array]:
 @pytest.fixture(scope="session")
 def make_nifti() -> Callable[..., bytes]:
     return nifti_bytes
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def server_settings() -> dict[str, Any]:
+    """What a test wants to set on its server; parametrize it."""
+    return {}
+
+
+@pytest.fixture
+async def server(anyio_backend: str, server_settings: dict[str, Any]) -> AsyncIterator[PreprocessServer]:
+    """A server of this process on free ports."""
+    free_ports = {"address": "127.0.0.1:0", "metrics_address": "127.0.0.1:0"}
+    running = PreprocessServer(ServiceSettings(**free_ports, stop_grace_s=0, **server_settings))
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def channel(server: PreprocessServer) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(server.address) as open_channel:
+        yield open_channel
+
+
+@pytest.fixture
+def read_metrics() -> Callable[[PreprocessServer], Any]:
+    """Reads a server's metrics: their text, and a function from name and labels to a value."""
+
+    async def read(server: PreprocessServer) -> tuple[str, Callable[..., float]]:
+        url = f"http://{server.metrics_address}/metrics"
+        text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
+        samples = {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+        return text, lambda name, **labels: samples.get((name, frozenset(labels.items())), 0.0)
+
+    return read

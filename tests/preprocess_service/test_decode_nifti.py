@@ -55,9 +55,7 @@ def test_no_scaling_is_meant_by_slope_zero_or_nan(slope, head, make_nifti):
     def scale(header):
         header["scl_slope"], header["scl_inter"] = slope, 7
 
-    np.testing.assert_array_equal(
-        read_scan(make_nifti(data, affine, edit=scale), file_name="head.nii").data, data
-    )
+    np.testing.assert_array_equal(read_scan(make_nifti(data, affine, edit=scale), file_name="head.nii").data, data)
 
 
 def test_a_fourth_dimension_of_one_is_a_volume(head, make_nifti):
@@ -113,6 +111,18 @@ def test_a_stream_is_read_in_small_pieces(head, make_nifti):
     stream = CountingStream(make_nifti(data, affine, compress=True))
     np.testing.assert_array_equal(read_scan(stream, file_name="head.nii.gz").data, data)
     assert 0 < stream.largest <= 2**20
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_stream_may_come_in_single_bytes(compress, head, make_nifti):
+    class Dripping(io.BytesIO):
+        def read(self, size=-1):
+            return super().read(min(size, 1))
+
+    data, affine = head
+    small = data[10:20, 10:20, 10:20]
+    scan = read_scan(Dripping(make_nifti(small, affine, compress=compress)), file_name="head.nii")
+    np.testing.assert_array_equal(scan.data, small)
 
 
 def test_nifti_is_recognised_by_its_first_field():

@@ -89,9 +89,7 @@ def test_huge_dimensions_are_refused_by_the_header_alone(head, make_nifti):
     huge = make_nifti(*head, nifti2=True, edit=setting(dim=[3, 65535, 65535, 2, 1, 1, 1, 1]))
     assert refusal(huge).reason_code == "volume_too_large"
     # Within NIfTI-1's 16 bits the same numbers read as -1.
-    assert refusal(make_nifti(*head, edit=setting(dim=[3, -1, -1, 2, 1, 1, 1, 1]))).reason_code == (
-        "bad_dimensions"
-    )
+    assert refusal(make_nifti(*head, edit=setting(dim=[3, -1, -1, 2, 1, 1, 1, 1]))).reason_code == ("bad_dimensions")
 
 
 @pytest.mark.parametrize(
@@ -113,9 +111,7 @@ def test_a_limit_on_the_file(head, make_nifti):
 
 
 def test_an_announced_volume_takes_no_memory_before_its_data_come(head, make_nifti):
-    promise = gzip.compress(
-        make_nifti(*head, nifti2=True, edit=setting(dim=[3, 500, 500, 500, 1, 1, 1, 1]))[:544]
-    )
+    promise = gzip.compress(make_nifti(*head, nifti2=True, edit=setting(dim=[3, 500, 500, 500, 1, 1, 1, 1]))[:544])
     assert refusal(promise).reason_code == "truncated"
 
 

@@ -24,9 +24,7 @@ def prepared(golden):
 
 def test_the_grey_scale(golden, prepared):
     intensity = prepared.manifest.intensity
-    np.testing.assert_allclose(
-        [intensity.clip_high, intensity.center, intensity.scale], golden["intensity"], rtol=1e-6
-    )
+    np.testing.assert_allclose([intensity.clip_high, intensity.center, intensity.scale], golden["intensity"], rtol=1e-6)
 
 
 def test_the_slices(golden, prepared):
@@ -37,6 +35,4 @@ def test_the_slices(golden, prepared):
 def test_the_way_back(golden, prepared):
     slices = prepared.slices(0, prepared.manifest.geometry.slice_count)
     restored = restore_volume(prepared.manifest, [(0, 1 / (1 + np.exp(2 - slices)))])
-    np.testing.assert_allclose(
-        restored[:, :, golden["slice_numbers"]], golden["restored"], atol=PROBABILITY_TOLERANCE
-    )
+    np.testing.assert_allclose(restored[:, :, golden["slice_numbers"]], golden["restored"], atol=PROBABILITY_TOLERANCE)

@@ -115,9 +115,7 @@ def test_denoising_removes_a_lone_bright_pixel(thick):
     scan = scan_from_array(spotted, thick.affine, file_name="spotted.nii")
 
     def trace_of_the_spot(options):
-        return np.abs(
-            prepare_scan(scan, options).slices(17, 1) - prepare_scan(thick, options).slices(17, 1)
-        ).max()
+        return np.abs(prepare_scan(scan, options).slices(17, 1) - prepare_scan(thick, options).slices(17, 1)).max()
 
     assert trace_of_the_spot(PrepareOptions(denoise=False)) > 3
     assert trace_of_the_spot(PrepareOptions(denoise=True)) < 1

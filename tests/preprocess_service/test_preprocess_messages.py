@@ -106,9 +106,7 @@ def test_options_default_to_what_the_weights_were_trained_with():
 @pytest.mark.parametrize("mode", InPlaneMode)
 def test_every_option_can_be_asked_for(plane, mode):
     options = pb.PreprocessOptions(
-        slice_plane=f"SLICE_PLANE_{plane.name}"
-        if plane is not SlicePlane.AUTO
-        else "SLICE_PLANE_UNSPECIFIED",
+        slice_plane=f"SLICE_PLANE_{plane.name}" if plane is not SlicePlane.AUTO else "SLICE_PLANE_UNSPECIFIED",
         in_plane_mode=f"IN_PLANE_MODE_{mode.name}",
         denoise=True,
     )
@@ -125,9 +123,7 @@ def test_options_of_a_later_version_are_refused():
 @pytest.fixture(scope="module")
 def good_manifest(head):
     data, affine = head
-    return messages.manifest_message(
-        prepare_scan(scan_from_array(data, affine, file_name="head.nii")).manifest
-    )
+    return messages.manifest_message(prepare_scan(scan_from_array(data, affine, file_name="head.nii")).manifest)
 
 
 def tampered(manifest, edit):

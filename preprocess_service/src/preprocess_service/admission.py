@@ -29,9 +29,7 @@ class Admission:
     async def place(self) -> AsyncIterator[None]:
         """Holds one place for as long as the block runs. Raises BusyError where the line is full."""
         if self._places.locked() and self.waiting >= self._max_waiting:
-            raise BusyError(
-                f"{self.in_flight} scans are in work and {self.waiting} are waiting", self._retry_after_s
-            )
+            raise BusyError(f"{self.in_flight} scans are in work and {self.waiting} are waiting", self._retry_after_s)
         self.waiting += 1
         try:
             await self._places.acquire()

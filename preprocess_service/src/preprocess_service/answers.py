@@ -12,10 +12,10 @@ anything else       INTERNAL             what happened is in the log
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -30,6 +30,7 @@ from preprocess_service.pipeline.errors import RestoreError, ScanError
 from preprocess_service.pipeline.manifest import Manifest
 
 ERROR_DOMAIN = "hunet.preprocess"
+_LAST_WORDS_S = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -57,58 +58,77 @@ class CallRecord:
         }
 
 
-@asynccontextmanager
-async def answering(
-    call: Call, context: grpc.aio.ServicerContext, metrics: ServiceMetrics
-) -> AsyncIterator[CallRecord]:
-    """Runs a call's handler, and turns whatever it raises into the call's status."""
+async def answer(
+    call: Call,
+    requests: AsyncIterator[Any],
+    context: grpc.aio.ServicerContext,
+    metrics: ServiceMetrics,
+    work: Callable[[CallRecord], Awaitable[None]],
+) -> None:
+    """Does a call's work, and turns whatever it raises into the call's status.
+
+    Nothing of the work is held any more while the status is sent, which a client who does not read can delay.
+    """
     record = CallRecord(call)
+    outcome, reason, status = await _outcome(record, work)
+    metrics.finished(call, outcome)
+    if reason:
+        metrics.rejected(reason)
+    for stage, seconds in record.times.seconds.items():
+        metrics.observe(stage, seconds)
+    level = logging.ERROR if outcome == "failed" else logging.INFO
+    _log.log(level, "call finished", extra={"fields": record.fields(outcome, reason)})
+    if outcome == "cancelled":
+        raise asyncio.CancelledError
+    if status is not None:
+        if outcome in ("refused", "busy"):
+            await _let_finish_sending(requests)
+        rich = rpc_status.to_status(status)
+        # A client who has gone cannot be told.
+        with contextlib.suppress(grpc.aio.InternalError):
+            await context.abort(rich.code, rich.details, rich.trailing_metadata)
 
-    def close(outcome: Outcome, reason: str | None = None) -> None:
-        metrics.finished(call, outcome)
-        if reason:
-            metrics.rejected(reason)
-        for stage, seconds in record.times.seconds.items():
-            metrics.observe(stage, seconds)
-        level = logging.ERROR if outcome == "failed" else logging.INFO
-        _log.log(level, "call finished", extra={"fields": record.fields(outcome, reason)})
 
+async def _let_finish_sending(requests: AsyncIterator[Any]) -> None:
+    """Drops what a client is still sending, for a while.
+
+    A grpc.aio client whose write fails because the call is over reports that failure in place of the status.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORDS_S):
+            async for _ in requests:
+                pass
+
+
+async def _outcome(
+    record: CallRecord, work: Callable[[CallRecord], Awaitable[None]]
+) -> tuple[Outcome, str | None, status_pb2.Status | None]:
+    """How the work ended: for the metrics, why it was turned away, and the status if it is not OK."""
     try:
-        yield record
-        close("ok")
-        return
+        await work(record)
     except ScanError as exc:
-        close("refused", exc.reason_code)
-        status = _invalid(
-            str(exc), exc.reason_code, {"file_name": exc.file_name, "what": exc.what, "fix": exc.fix}
-        )
+        fields = {"file_name": exc.file_name, "what": exc.what, "fix": exc.fix}
+        return "refused", exc.reason_code, _invalid(str(exc), exc.reason_code, fields)
     except RestoreError as exc:
-        close("refused", exc.reason_code)
-        status = _invalid(str(exc), exc.reason_code, {"what": exc.what, "fix": exc.fix})
+        fields = {"what": exc.what, "fix": exc.fix}
+        return "refused", exc.reason_code, _invalid(str(exc), exc.reason_code, fields)
     except RequestError as exc:
-        close("refused", "bad_request")
-        status = _invalid(str(exc), "bad_request", {"what": exc.what, "fix": exc.fix})
+        fields = {"what": exc.what, "fix": exc.fix}
+        return "refused", "bad_request", _invalid(str(exc), "bad_request", fields)
     except BusyError as exc:
-        close("busy", "busy")
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromMilliseconds(round(exc.retry_after_s * 1000))
-        status = _status(
-            code_pb2.RESOURCE_EXHAUSTED, f"{exc}. Come back in {exc.retry_after_s:g} seconds.", retry
-        )
+        message = f"{exc}. Come back in {exc.retry_after_s:g} seconds."
+        return "busy", "busy", _status(code_pb2.RESOURCE_EXHAUSTED, message, retry)
     except TimeoutError:
-        close("timed_out", "idle")
-        status = _status(
-            code_pb2.DEADLINE_EXCEEDED, "The client neither sent nor took anything for too long."
-        )
-    except (asyncio.CancelledError, grpc.aio.AbortError):
-        close("cancelled")
-        raise
+        message = "The client neither sent nor took anything for too long."
+        return "timed_out", "idle", _status(code_pb2.DEADLINE_EXCEEDED, message)
+    except asyncio.CancelledError:
+        return "cancelled", None, None
     except Exception:
-        _log.exception("unexpected error in %s", call)
-        close("failed")
-        status = _status(code_pb2.INTERNAL, "Unexpected error; the service's log has it.")
-    rich = rpc_status.to_status(status)
-    await context.abort(rich.code, rich.details, rich.trailing_metadata)
+        _log.exception("unexpected error in %s", record.call)
+        return "failed", None, _status(code_pb2.INTERNAL, "Unexpected error; the service's log has it.")
+    return "ok", None, None
 
 
 def _invalid(message: str, reason: str, metadata: dict[str, str]) -> status_pb2.Status:

@@ -125,9 +125,7 @@ def manifest_from_message(message: pb.Manifest) -> Manifest:
 
 def slice_batch_message(first_slice: int, slices: npt.NDArray[np.float32]) -> pb.SliceBatch:
     """Consecutive slices, (n, 256, 256) float32, as they are sent."""
-    return pb.SliceBatch(
-        first_slice=first_slice, count=len(slices), data=slices.astype("<f4", copy=False).tobytes()
-    )
+    return pb.SliceBatch(first_slice=first_slice, count=len(slices), data=slices.astype("<f4", copy=False).tobytes())
 
 
 def slices_from_message(message: pb.SliceBatch) -> npt.NDArray[np.float32]:

@@ -38,9 +38,7 @@ class ServiceMetrics:
             ["reason"],
             registry=self.registry,
         )
-        self._in_flight = Gauge(
-            "hunet_preprocess_calls_in_flight", "Calls in work.", ["call"], registry=self.registry
-        )
+        self._in_flight = Gauge("hunet_preprocess_calls_in_flight", "Calls in work.", ["call"], registry=self.registry)
         self._waiting = Gauge(
             "hunet_preprocess_calls_waiting", "Calls waiting for a place.", ["call"], registry=self.registry
         )

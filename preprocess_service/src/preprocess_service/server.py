@@ -48,13 +48,14 @@ class PreprocessServer:
     async def start(self) -> None:
         """Listens; `address` and `metrics_address` then hold the ports that port 0 stood for.
 
-        Raises OSError or RuntimeError where an address cannot be had.
+        Raises ValueError for an address that is none, OSError or RuntimeError for one that cannot be had.
         """
-        host, port = _split(self._settings.metrics_address)
-        self._metrics_server = start_http_server(port, host, registry=self.metrics.registry)
-        self.metrics_address = f"{host}:{self._metrics_server[0].server_port}"
+        host, _ = _split(self._settings.address)
+        metrics_host, metrics_port = _split(self._settings.metrics_address)
         bound_port = self._server.add_insecure_port(self._settings.address)
-        self.address = f"{_split(self._settings.address)[0]}:{bound_port}"
+        self.address = f"{host}:{bound_port}"
+        self._metrics_server = start_http_server(metrics_port, metrics_host, registry=self.metrics.registry)
+        self.metrics_address = f"{metrics_host}:{self._metrics_server[0].server_port}"
         await self._server.start()
         for name in ("", SERVICE_NAME):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

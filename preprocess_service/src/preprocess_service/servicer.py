@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
@@ -15,7 +16,7 @@ from hunet_protocol.v1 import preprocess_pb2_grpc
 
 from preprocess_service import messages
 from preprocess_service.admission import Admission
-from preprocess_service.answers import CallRecord, answering
+from preprocess_service.answers import CallRecord, answer
 from preprocess_service.messages import RequestError
 from preprocess_service.metrics import ServiceMetrics
 from preprocess_service.pipeline.decode import read_scan
@@ -50,34 +51,50 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
     async def Preprocess(  # type: ignore[override]  # noqa: N802
         self, request_iterator: AsyncIterator[pb.PreprocessRequest], context: grpc.aio.ServicerContext
     ) -> None:
-        async with answering("preprocess", context, self._metrics) as record:
-            header = await self._first_part(request_iterator, "header")
-            messages.check_format(header)
-            options = messages.prepare_options(header.options)
-            async with self._scans.place():
-                scan = await self._receive_scan(request_iterator, _display_name(header.file_name), record)
-                with record.times.during("prepare"):
-                    prepared = await self._compute(prepare_scan, scan, options)
-                record.note_manifest(prepared.manifest)
-                manifest = messages.manifest_message(prepared.manifest)
-                await self._write(context, pb.PreprocessResponse(manifest=manifest), record)
-                await self._send_slices(prepared, messages.batch_slices(header.options), context, record)
+        work = partial(self._preprocess, request_iterator, context)
+        await answer("preprocess", request_iterator, context, self._metrics, work)
 
     async def Restore(  # type: ignore[override]  # noqa: N802
         self, request_iterator: AsyncIterator[pb.RestoreRequest], context: grpc.aio.ServicerContext
     ) -> None:
-        async with answering("restore", context, self._metrics) as record:
-            header = await self._first_part(request_iterator, "header")
-            manifest = messages.manifest_from_message(header.manifest)
-            check_manifest(manifest, self._settings.limits)
-            record.note_manifest(manifest)
-            async with self._restores.place():
-                volume = await self._receive_volume(request_iterator, manifest, record)
-                await self._send_volume(volume, manifest, context, record)
+        work = partial(self._restore, request_iterator, context)
+        await answer("restore", request_iterator, context, self._metrics, work)
 
     def close(self) -> None:
         """Ends the worker threads, after what they are computing."""
         self._workers.shutdown()
+
+    async def _preprocess(
+        self,
+        requests: AsyncIterator[pb.PreprocessRequest],
+        context: grpc.aio.ServicerContext,
+        record: CallRecord,
+    ) -> None:
+        header = await self._first_part(requests, "header")
+        messages.check_format(header)
+        options = messages.prepare_options(header.options)
+        async with self._scans.place():
+            scan = await self._receive_scan(requests, _display_name(header.file_name), record)
+            with record.times.during("prepare"):
+                prepared = await self._compute(prepare_scan, scan, options)
+            record.note_manifest(prepared.manifest)
+            manifest = messages.manifest_message(prepared.manifest)
+            await self._write(context, pb.PreprocessResponse(manifest=manifest), record)
+            await self._send_slices(prepared, messages.batch_slices(header.options), context, record)
+
+    async def _restore(
+        self,
+        requests: AsyncIterator[pb.RestoreRequest],
+        context: grpc.aio.ServicerContext,
+        record: CallRecord,
+    ) -> None:
+        header = await self._first_part(requests, "header")
+        manifest = messages.manifest_from_message(header.manifest)
+        check_manifest(manifest, self._settings.limits)
+        record.note_manifest(manifest)
+        async with self._restores.place():
+            volume = await self._receive_volume(requests, manifest, record)
+            await self._send_volume(volume, manifest, context, record)
 
     async def _receive_scan(
         self, requests: AsyncIterator[pb.PreprocessRequest], file_name: str, record: CallRecord

@@ -172,9 +172,7 @@ def _lay_canvas(
 def _to_network_matrices(geometry: SliceGeometry) -> tuple[sparse.csr_array, sparse.csr_array]:
     return (
         to_network_matrix(geometry.native_rows, CANVAS_PIXELS, geometry.row_step, geometry.row_origin),
-        to_network_matrix(
-            geometry.native_columns, CANVAS_PIXELS, geometry.column_step, geometry.column_origin
-        ),
+        to_network_matrix(geometry.native_columns, CANVAS_PIXELS, geometry.column_step, geometry.column_origin),
     )
 
 
@@ -182,7 +180,5 @@ def _to_network_matrices(geometry: SliceGeometry) -> tuple[sparse.csr_array, spa
 def _to_native_matrices(geometry: SliceGeometry) -> tuple[sparse.csr_array, sparse.csr_array]:
     return (
         to_native_matrix(geometry.native_rows, CANVAS_PIXELS, geometry.row_step, geometry.row_origin),
-        to_native_matrix(
-            geometry.native_columns, CANVAS_PIXELS, geometry.column_step, geometry.column_origin
-        ),
+        to_native_matrix(geometry.native_columns, CANVAS_PIXELS, geometry.column_step, geometry.column_origin),
     )

@@ -55,9 +55,7 @@ class Intensity:
         """Grey values within the clip range, a new array."""
         return np.clip(values, np.float32(self.clip_low), np.float32(self.clip_high))
 
-    def sharpen(
-        self, z_slices: npt.NDArray[np.float32], pixel_mm: tuple[float, float]
-    ) -> npt.NDArray[np.float32]:
+    def sharpen(self, z_slices: npt.NDArray[np.float32], pixel_mm: tuple[float, float]) -> npt.NDArray[np.float32]:
         """Unsharp masking of (n, rows, columns) within each slice, then the clip to [-8, 8]."""
         sigma = (self.sharpening_sigma_mm / pixel_mm[0], self.sharpening_sigma_mm / pixel_mm[1])
         blurred = ndimage.gaussian_filter(z_slices, sigma, axes=(1, 2), mode="nearest")

@@ -88,6 +88,4 @@ def _fit(scan: Scan, options: PrepareOptions) -> Intensity:
     try:
         return fit_intensity(scan.data, denoised=options.denoise)
     except ValueError as exc:
-        raise ScanContentError(
-            scan.file_name, "no_tissue_peak", str(exc), "Send a FLAIR scan of a head"
-        ) from exc
+        raise ScanContentError(scan.file_name, "no_tissue_peak", str(exc), "Send a FLAIR scan of a head") from exc

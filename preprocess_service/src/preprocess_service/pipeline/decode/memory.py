@@ -11,9 +11,7 @@ import numpy.typing as npt
 from preprocess_service.pipeline.scan import Scan, ScanFormat
 
 
-def scan_from_array(
-    data: npt.NDArray[np.generic], affine: npt.NDArray[np.float64], *, file_name: str
-) -> Scan:
+def scan_from_array(data: npt.NDArray[np.generic], affine: npt.NDArray[np.float64], *, file_name: str) -> Scan:
     """Wraps grey values (i, j, k) of any real type on the grid of a 4x4 affine; one slice is enough.
 
     Nothing is checked; the digest is that of the float32 values.

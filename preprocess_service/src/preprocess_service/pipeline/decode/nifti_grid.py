@@ -81,9 +81,7 @@ def read_spacing_mm(file_name: str, header: NiftiHeader) -> tuple[float, float, 
     return spacing[0], spacing[1], spacing[2]
 
 
-def read_affine(
-    file_name: str, header: NiftiHeader, spacing_mm: tuple[float, float, float]
-) -> npt.NDArray[np.float64]:
+def read_affine(file_name: str, header: NiftiHeader, spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.float64]:
     """Voxel index to world RAS millimetres, 4x4: the sform where there is one, else the qform.
 
     Raises ScanGeometryError where both are absent, or the one in force is singular, sheared or at odds with
@@ -108,9 +106,7 @@ def read_affine(
     return affine
 
 
-def _check_affine(
-    file_name: str, affine: npt.NDArray[np.float64], spacing_mm: tuple[float, float, float]
-) -> None:
+def _check_affine(file_name: str, affine: npt.NDArray[np.float64], spacing_mm: tuple[float, float, float]) -> None:
     # Written so that NaN fails too.
     if not (np.abs(affine) < _FARTHEST_MM).all() or not np.abs(affine[:3, :3]).any(axis=0).all():
         raise ScanGeometryError(

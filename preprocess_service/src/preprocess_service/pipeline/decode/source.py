@@ -41,6 +41,9 @@ class _DigestingStream(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
         piece = self._stream.read(len(view))
+        # However small the pieces a sender cuts, the first one read shows whether the file is gzip.
+        while 0 < len(piece) < len(_GZIP_MAGIC) and (more := self._stream.read(len(view) - len(piece))):
+            piece += more
         self.byte_count += len(piece)
         if self.byte_count > self._max_bytes:
             raise ScanTooLargeError(

@@ -1,0 +1,100 @@
+"""`hunet-preprocess serve` as a process: says where it listens, stops gracefully, refuses nonsense."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import grpc
+import pytest
+from click.testing import CliRunner
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hunet_protocol.v1 import preprocess_pb2 as pb
+from hunet_protocol.v1 import preprocess_pb2_grpc
+from preprocess_service.cli import main
+
+pytestmark = pytest.mark.anyio
+COMMAND = [sys.executable, "-m", "preprocess_service", "serve"]
+FREE_PORTS = ["--address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0"]
+
+
+@pytest.fixture
+def service():
+    process = subprocess.Popen([*COMMAND, *FREE_PORTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        process.address = json.loads(process.stdout.readline())["address"]
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def test_sigterm_lets_a_running_scan_finish_and_turns_new_ones_away(service, head, make_nifti):
+    content = make_nifti(*head, compress=True)
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await health.read()).status == health_pb2.HealthCheckResponse.SERVING
+        running = preprocess_pb2_grpc.PreprocessServiceStub(channel).Preprocess()
+        await running.write(pb.PreprocessRequest(header=pb.PreprocessHeader(file_name="jane_doe.nii.gz")))
+        await running.write(pb.PreprocessRequest(chunk=content[:100]))
+        service.send_signal(signal.SIGTERM)
+        assert (await health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        health.cancel()
+
+        async with grpc.aio.insecure_channel(service.address) as late:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await health_pb2_grpc.HealthStub(late).Check(health_pb2.HealthCheckRequest())
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+        await running.write(pb.PreprocessRequest(chunk=content[100:]))
+        await running.done_writing()
+        parts = [part async for part in running]
+    assert sum(part.slices.count for part in parts) == 30
+    _, log = service.communicate(timeout=30)
+    assert service.returncode == 0
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line["event"] for line in lines] == ["listening", "stopping", "call finished", "stopped"]
+    assert lines[2]["outcome"] == "ok"
+    assert lines[2]["scan"] == parts[0].manifest.input_sha256[:12]
+    assert "jane" not in log
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs the command in this process, which must not get as far as serving."""
+
+    def run_command(*options, **environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return CliRunner().invoke(main, ["serve", *FREE_PORTS, *options])
+
+    return run_command
+
+
+def test_a_port_in_use_is_an_error_and_not_shared(service, run):
+    result = run("--address", service.address)
+    assert result.exit_code == 1
+    assert service.address in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        (["--max-scans", "0"], {}),
+        (["--idle-timeout-s", "-1"], {}),
+        ([], {"HUNET_PREPROCESS_MAX_SCANS": "many"}),
+    ],
+)
+def test_nonsense_settings_are_usage_errors(options, environment, run):
+    result = run(*options, **environment)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Usage:")
+    assert "max_scans" in result.stderr or "idle_timeout_s" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["localhost", "127.0.0.1:http", ":50051"])
+def test_an_address_without_host_and_port_is_an_error(address, run):
+    for option in ("--address", "--metrics-address"):
+        result = run(option, address)
+        assert result.exit_code == 1
+        assert f"{address!r} is not host:port" in result.stderr

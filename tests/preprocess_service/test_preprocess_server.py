@@ -1,0 +1,218 @@
+"""The service over a real channel: what a good scan gets, what bad ones get, and that the next one works."""
+
+import gzip
+
+import grpc
+import numpy as np
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
+from hunet_protocol.v1 import preprocess_pb2 as pb
+from hunet_protocol.v1 import preprocess_pb2_grpc
+from preprocess_service.pipeline import prepare_scan, read_scan, restore_volume
+from preprocess_service.server import SERVICE_NAME
+
+pytestmark = pytest.mark.anyio
+
+
+def upload(content, *, file_name="head.nii.gz", chunk_bytes=2**16, **options):
+    yield pb.PreprocessRequest(header=pb.PreprocessHeader(file_name=file_name, options=pb.PreprocessOptions(**options)))
+    for start in range(0, len(content), chunk_bytes):
+        yield pb.PreprocessRequest(chunk=content[start : start + chunk_bytes])
+
+
+async def preprocess(channel, content, **options):
+    """Manifest and batches."""
+    call = preprocess_pb2_grpc.PreprocessServiceStub(channel).Preprocess(upload(content, **options))
+    parts = [part async for part in call]
+    assert parts[0].WhichOneof("part") == "manifest"
+    return parts[0].manifest, [part.slices for part in parts[1:]]
+
+
+async def restore(channel, manifest, batches):
+    """Volume header and volume."""
+    requests = [pb.RestoreRequest(header=pb.RestoreHeader(manifest=manifest))]
+    requests += [pb.RestoreRequest(predictions=batch) for batch in batches]
+    call = preprocess_pb2_grpc.PreprocessServiceStub(channel).Restore(iter(requests))
+    parts = [part async for part in call]
+    chunks = [part.chunk for part in parts[1:]]
+    assert max(map(len, chunks)) <= 2**20
+    header = parts[0].header
+    return header, np.frombuffer(b"".join(chunks), dtype="<f4").reshape(header.shape)
+
+
+async def refusal(call):
+    """Status code, message and ErrorInfo of a call that must fail."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for _ in call:
+            pass
+    info = error_details_pb2.ErrorInfo()
+    status = rpc_status.from_call(caught.value)
+    assert status.details[0].Unpack(info)
+    return caught.value.code(), caught.value.details(), info
+
+
+def batch_values(batches):
+    return np.concatenate([np.frombuffer(batch.data, dtype="<f4").reshape(batch.count, 256, 256) for batch in batches])
+
+
+@pytest.fixture
+def good(head, make_nifti):
+    return make_nifti(*head, compress=True)
+
+
+async def test_slices_are_the_pipelines_own(channel, good):
+    manifest, batches = await preprocess(channel, good)
+    expected = prepare_scan(read_scan(good, file_name="head.nii.gz"))
+    assert manifest.input_sha256 == expected.manifest.input_sha256
+    assert manifest.input_bytes == len(good)
+    assert [batch.first_slice for batch in batches] == [0, 8, 16, 24]
+    np.testing.assert_array_equal(batch_values(batches), expected.slices(0, 30))
+
+
+async def test_options_are_followed(channel, good):
+    manifest, batches = await preprocess(
+        channel,
+        good,
+        batch_slices=15,
+        denoise=True,
+        slice_plane=pb.SLICE_PLANE_CORONAL,
+        in_plane_mode=pb.IN_PLANE_MODE_RESIZE,
+    )
+    assert manifest.geometry.slice_axis == 1
+    assert manifest.in_plane_mode == pb.IN_PLANE_MODE_RESIZE
+    assert manifest.intensity.denoised
+    assert [batch.count for batch in batches] == [15, 15, 14]
+
+
+async def test_predictions_come_back_as_the_volume(channel, good):
+    manifest, batches = await preprocess(channel, good)
+    probabilities = np.random.default_rng(0).random((30, 256, 256), dtype=np.float32)
+    predictions = [
+        pb.SliceBatch(
+            first_slice=batch.first_slice,
+            count=batch.count,
+            data=probabilities[batch.first_slice : batch.first_slice + batch.count].tobytes(),
+        )
+        for batch in reversed(batches)
+    ]
+    header, volume = await restore(channel, manifest, predictions)
+    prepared = prepare_scan(read_scan(good, file_name="head.nii.gz"))
+    np.testing.assert_array_equal(volume, restore_volume(prepared.manifest, [(0, probabilities)]))
+    assert header.data_bytes == volume.nbytes
+    assert list(header.affine) == list(manifest.affine)
+
+
+BAD_SCANS = {
+    "not_nifti": lambda head, make: b"this is a text file, whatever its name says",
+    "dicom_not_supported": lambda head, make: bytes(128) + b"DICM" + bytes(100),
+    "truncated": lambda head, make: make(*head, compress=True)[:-2000],
+    "corrupt_gzip": lambda head, make: make(*head, compress=True)[:-8] + bytes(8),
+    "size_mismatch": lambda head, make: gzip.compress(make(*head) + bytes(50_000_000), compresslevel=1),
+    "volume_too_large": lambda head, make: make(
+        *head, nifti2=True, edit=lambda h: h.__setitem__("dim", [3, 65535, 65535, 9, 1, 1, 1, 1])
+    ),
+    "non_finite_values": lambda head, make: make(np.where(head[0] > 0, head[0], np.nan), head[1]),
+    "constant_volume": lambda head, make: make(np.zeros_like(head[0]), head[1]),
+    "label_mask": lambda head, make: make((head[0] > 250).astype(np.uint8), head[1]),
+    "wrong_modality": lambda head, make: make(head[0] - 1000, head[1]),
+    "not_3d": lambda head, make: make(np.stack([head[0]] * 2, axis=-1), head[1]),
+    "bad_spacing": lambda head, make: make(*head, edit=lambda h: h.__setitem__("pixdim", [1, 5, 5, 0, 1, 1, 1, 1])),
+    "absent_affine": lambda head, make: make(
+        *head, edit=lambda h: (h.__setitem__("sform_code", 0), h.__setitem__("qform_code", 0))
+    ),
+    "sheared_affine": lambda head, make: make(
+        head[0], head[1] @ np.array([[1, 0, 0, 0], [0, 1, 0.3, 0], [0, 0, 0.954, 0], [0, 0, 0, 1]])
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", BAD_SCANS)
+async def test_a_bad_scan_is_refused_by_name_and_the_next_good_one_works(reason, channel, good, head, make_nifti):
+    content = BAD_SCANS[reason](head, make_nifti)
+    stub = preprocess_pb2_grpc.PreprocessServiceStub(channel)
+    code, message, info = await refusal(stub.Preprocess(upload(content, file_name="bad.nii.gz")))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert info.reason == reason
+    assert message == f"bad.nii.gz: {info.metadata['what']}. {info.metadata['fix']}."
+    assert (await preprocess(channel, good))[0].geometry.slice_count == 30
+
+
+async def test_the_file_name_is_only_text(channel):
+    name = "../../etc/passwd\n" + "x" * 5000
+    stub = preprocess_pb2_grpc.PreprocessServiceStub(channel)
+    _, message, info = await refusal(stub.Preprocess(upload(b"junk", file_name=name)))
+    assert "\n" not in message
+    assert len(info.metadata["file_name"]) == 200
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([pb.PreprocessRequest(chunk=b"data")], id="no header"),
+        pytest.param([pb.PreprocessRequest()], id="empty message"),
+        pytest.param([pb.PreprocessRequest(header=pb.PreprocessHeader())] * 2, id="two headers"),
+        pytest.param([pb.PreprocessRequest(header=pb.PreprocessHeader(format=7))], id="unknown format"),
+    ],
+)
+async def test_a_broken_protocol_is_refused(requests, channel):
+    stub = preprocess_pb2_grpc.PreprocessServiceStub(channel)
+    code, _, info = await refusal(stub.Preprocess(iter(requests)))
+    assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "bad_request")
+
+
+async def test_predictions_that_do_not_fit_are_refused(channel, good):
+    manifest, batches = await preprocess(channel, good)
+    tampered = pb.Manifest()
+    tampered.CopyFrom(manifest)
+    tampered.shape[0] += 1
+    zeros = [pb.SliceBatch(first_slice=b.first_slice, count=b.count, data=bytes(len(b.data))) for b in batches]
+    logits = pb.SliceBatch(count=1, data=np.full(65536, -9.0, "<f4").tobytes())
+    stub = preprocess_pb2_grpc.PreprocessServiceStub(channel)
+
+    async def reason(manifest, batches):
+        requests = [pb.RestoreRequest(header=pb.RestoreHeader(manifest=manifest))]
+        requests += [pb.RestoreRequest(predictions=batch) for batch in batches]
+        code, _, info = await refusal(stub.Restore(iter(requests)))
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+        return info.reason
+
+    assert await reason(tampered, zeros) == "bad_manifest"
+    assert await reason(pb.Manifest(), zeros) == "bad_manifest"
+    assert await reason(manifest, zeros[1:]) == "missing_slices"
+    assert await reason(manifest, [*zeros, zeros[0]]) == "duplicate_slices"
+    assert await reason(manifest, [pb.SliceBatch(first_slice=29, count=2, data=bytes(2**19))]) == ("slice_out_of_range")
+    assert await reason(manifest, [pb.SliceBatch(count=1, data=b"short")]) == "bad_request"
+    assert await reason(manifest, [logits]) == "not_a_probability"
+    _, volume = await restore(channel, manifest, zeros)
+    assert volume.shape == (36, 44, 30)
+
+
+async def test_health_and_reflection(channel):
+    health = health_pb2_grpc.HealthStub(channel)
+    for name in ("", SERVICE_NAME):
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+    question = reflection_pb2.ServerReflectionRequest(list_services="")
+    async for answer in reflection.ServerReflectionInfo(iter([question])):
+        names = {service.name for service in answer.list_services_response.service}
+        assert SERVICE_NAME in names
+        break
+
+
+async def test_metrics_count_what_happened_and_tell_nothing_of_anyone(server, channel, good, read_metrics):
+    await preprocess(channel, good, file_name="jane_doe.nii.gz")
+    stub = preprocess_pb2_grpc.PreprocessServiceStub(channel)
+    await refusal(stub.Preprocess(upload(b"junk", file_name="jane_doe.nii.gz")))
+    text, value = await read_metrics(server)
+    assert value("hunet_preprocess_calls_total", call="preprocess", outcome="ok") == 1
+    assert value("hunet_preprocess_calls_total", call="preprocess", outcome="refused") == 1
+    assert value("hunet_preprocess_rejections_total", reason="not_nifti") == 1
+    assert value("hunet_preprocess_calls_in_flight", call="preprocess") == 0
+    for stage in ("receive", "decode", "prepare", "slice", "stream"):
+        assert value("hunet_preprocess_stage_seconds_count", stage=stage) >= 1
+    assert "jane" not in text
