@@ -49,9 +49,7 @@ def test_every_orientation_is_hung_alike(codes):
             "axial": (400 + 40 + 2, 0 + 0 + 2),
         }[hanging.plane]
         assert (top_left, bottom_right) == expected
-        assert hanging.plane == {"R": "sagittal", "L": "sagittal", "A": "coronal", "P": "coronal"}.get(
-            code, "axial"
-        )
+        assert hanging.plane == {"R": "sagittal", "L": "sagittal", "A": "coronal", "P": "coronal"}.get(code, "axial")
         assert hanging.ascending == (code in "RAS")
 
 

@@ -9,9 +9,7 @@ IDENTITY = np.eye(4)
 MM = (1.0, 1.0, 1.0)
 
 
-def volume_with_boxes(
-    *boxes: tuple[tuple[int, int, int], tuple[int, int, int]], shape=(20, 20, 20), probability=0.9
-):
+def volume_with_boxes(*boxes: tuple[tuple[int, int, int], tuple[int, int, int]], shape=(20, 20, 20), probability=0.9):
     volume = np.zeros(shape, dtype=np.float32)
     for start, stop in boxes:
         volume[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))] = probability
@@ -42,9 +40,7 @@ def test_describes_one_lesion():
 
 
 def test_largest_lesion_comes_first():
-    volume = volume_with_boxes(
-        ((0, 0, 0), (3, 3, 3)), ((6, 6, 6), (12, 12, 12)), ((15, 15, 15), (19, 19, 19))
-    )
+    volume = volume_with_boxes(((0, 0, 0), (3, 3, 3)), ((6, 6, 6), (12, 12, 12)), ((15, 15, 15), (19, 19, 19)))
     found = find_lesions(volume, IDENTITY, MM)
     assert [lesion.voxels for lesion in found.lesions] == [216, 64, 27]
     assert [lesion.index for lesion in found.lesions] == [1, 2, 3]
@@ -96,9 +92,7 @@ def test_centroid_follows_an_oblique_affine(offset, shape, rotation, translation
     assert lesion.volume_ml == pytest.approx(abs(np.linalg.det(affine[:3, :3])) * np.prod(shape) / 1000)
 
 
-probabilities = arrays(
-    np.float32, (6, 6, 6), elements=st.sampled_from([np.float32(v) for v in (0, 0, 0, 0.2, 0.6, 1)])
-)
+probabilities = arrays(np.float32, (6, 6, 6), elements=st.sampled_from([np.float32(v) for v in (0, 0, 0, 0.2, 0.6, 1)]))
 
 
 @given(volume=probabilities, shift=st.tuples(*[st.integers(0, 5)] * 3))

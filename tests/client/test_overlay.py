@@ -155,9 +155,7 @@ def test_the_slice_with_most_lesion_is_shown():
     assert choose_slices(found.labels, head() > 50, 2, 1) == [7]
 
 
-boxes = st.lists(
-    st.tuples(st.integers(0, 50), st.integers(0, 60), st.integers(0, 27), st.integers(2, 8)), max_size=10
-)
+boxes = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 60), st.integers(0, 27), st.integers(2, 8)), max_size=10)
 
 
 @given(boxes=boxes, slice_axis=st.integers(0, 2))

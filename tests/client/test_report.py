@@ -16,9 +16,7 @@ from pydantic import ValidationError
 SCHEMA = Path(__file__).parents[2] / "docs" / "report.schema.json"
 SHAPE = (8, 9, 10)
 SPACING_MM = (1.0, 2.0, 3.0)
-AFFINE = np.diag([-1.0, 2.0, 3.0, 1.0]) + np.array(
-    [[0, 0, 0, 50.0], [0, 0, 0, -20.0], [0, 0, 0, 5.0], [0, 0, 0, 0]]
-)
+AFFINE = np.diag([-1.0, 2.0, 3.0, 1.0]) + np.array([[0, 0, 0, 50.0], [0, 0, 0, -20.0], [0, 0, 0, 5.0], [0, 0, 0, 0]])
 
 
 def manifest(**changes):
@@ -127,9 +125,7 @@ def test_every_report_is_valid_by_the_schema_and_comes_back_unchanged(seed, rari
     jsonschema.validate(json.loads(report.to_json()), json.loads(SCHEMA.read_text()))
     assert Report.model_validate_json(report.to_json()) == report
     assert report.lesion_count == len(report.lesions)
-    assert report.total_volume_ml == pytest.approx(
-        sum(lesion.volume_ml for lesion in report.lesions), abs=1e-5
-    )
+    assert report.total_volume_ml == pytest.approx(sum(lesion.volume_ml for lesion in report.lesions), abs=1e-5)
 
 
 @pytest.mark.parametrize(

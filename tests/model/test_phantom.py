@@ -29,9 +29,7 @@ def phantom():
 
 @pytest.fixture(scope="module")
 def truth(phantom):
-    return find_lesions(
-        phantom.lesions.astype(np.float32), phantom.affine, phantom.spacing_mm, min_lesion_ml=0
-    )
+    return find_lesions(phantom.lesions.astype(np.float32), phantom.affine, phantom.spacing_mm, min_lesion_ml=0)
 
 
 def test_equal_settings_give_equal_voxels():
@@ -73,9 +71,7 @@ def test_every_lesion_lies_where_it_was_drawn(phantom, truth):
 def test_nearly_every_drawn_lesion_is_in_the_mask(phantom):
     to_voxel = np.linalg.inv(phantom.affine)
     marked = np.argwhere(phantom.lesions) @ phantom.affine[:3, :3].T + phantom.affine[:3, 3]
-    seen = [
-        np.linalg.norm(marked - lesion.centre_mm, axis=1).min() < lesion.reach_mm for lesion in phantom.placed
-    ]
+    seen = [np.linalg.norm(marked - lesion.centre_mm, axis=1).min() < lesion.reach_mm for lesion in phantom.placed]
     assert np.mean(seen) >= 0.85
     inside_grid = [(to_voxel @ [*lesion.centre_mm, 1])[:3] for lesion in phantom.placed]
     assert (np.array(inside_grid) > 0).all()
@@ -157,9 +153,7 @@ def test_lesions_keep_their_place_in_the_patient_whatever_the_grid(orientation, 
     isotropic = {"spacing_mm": (2.5, 2.5, 2.5)}
     straight = made(coarse(seed=8, **isotropic))
     turned = make_phantom(coarse(seed=8, orientation=orientation, tilt_deg=tilt_deg, **isotropic))
-    for lesion in find_lesions(
-        straight.lesions.astype(np.float32), straight.affine, straight.spacing_mm
-    ).lesions[:6]:
+    for lesion in find_lesions(straight.lesions.astype(np.float32), straight.affine, straight.spacing_mm).lesions[:6]:
         i, j, k = np.rint(np.linalg.inv(turned.affine) @ [*lesion.centroid_mm, 1])[:3].astype(int)
         assert turned.lesions[i - 1 : i + 2, j - 1 : j + 2, k - 1 : k + 2].any()
 
@@ -222,9 +216,7 @@ def test_a_field_is_periodic():
 def test_distance_to_a_flat_sheet_is_the_distance():
     n = 32
     wave = np.sin(2 * np.pi * np.arange(n) / n)
-    field = replace(
-        band_noise(np.random.default_rng(0), 24.0, spacing_mm=1.0, size=n), values=np.tile(wave, (n, n, 1))
-    )
+    field = replace(band_noise(np.random.default_rng(0), 24.0, spacing_mm=1.0, size=n), values=np.tile(wave, (n, n, 1)))
     distance = distance_to_zero(field, limit_mm=5.0)
     zeros = np.zeros(5, np.float32)
     z = np.array([-1.5, -0.5, 0.0, 0.5, 1.5], np.float32)

@@ -83,9 +83,7 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path):
 
 
 def save_mask(path, voxels, affine=None):
-    nib.save(
-        nib.Nifti1Image(voxels.astype(np.uint8), np.diag([1, 1, 5, 1]) if affine is None else affine), path
-    )
+    nib.save(nib.Nifti1Image(voxels.astype(np.uint8), np.diag([1, 1, 5, 1]) if affine is None else affine), path)
     return path
 
 
@@ -131,9 +129,7 @@ def test_masks_of_two_scans_are_refused(masks, tmp_path):
         assert other.name in str(error)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"no nifti", b"\x1f\x8b\x08 broken"], ids=["empty", "text", "broken gzip"]
-)
+@pytest.mark.parametrize("content", [b"", b"no nifti", b"\x1f\x8b\x08 broken"], ids=["empty", "text", "broken gzip"])
 def test_unreadable_masks_are_named(masks, tmp_path, content):
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(content)

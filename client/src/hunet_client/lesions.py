@@ -6,6 +6,7 @@ model or from a model in the same process, turns it into lesions here, so that b
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Final
 
 import cc3d
 import numpy as np
@@ -15,7 +16,7 @@ DEFAULT_THRESHOLD = 0.5
 DEFAULT_MIN_LESION_ML = 0.01
 
 # Voxels that touch by a face, an edge or a corner belong to one lesion.
-CONNECTIVITY = 26
+CONNECTIVITY: Final = 26
 
 
 @dataclass(frozen=True, slots=True)

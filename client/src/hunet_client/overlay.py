@@ -151,13 +151,7 @@ def _outline(lesion: NDArray[np.bool_], width_px: int) -> NDArray[np.bool_]:
     """A line around the lesions, (rows, columns), outside them and ``width_px`` wide."""
     grown = np.pad(lesion, width_px)
     for _ in range(width_px):
-        grown = (
-            grown
-            | np.roll(grown, 1, 0)
-            | np.roll(grown, -1, 0)
-            | np.roll(grown, 1, 1)
-            | np.roll(grown, -1, 1)
-        )
+        grown = grown | np.roll(grown, 1, 0) | np.roll(grown, -1, 0) | np.roll(grown, 1, 1) | np.roll(grown, -1, 1)
     return grown[width_px:-width_px, width_px:-width_px] & ~lesion
 
 

@@ -44,9 +44,7 @@ class ReportedLesion(_Part):
     index: int = Field(ge=1)
     volume_ml: float = Field(gt=0)
     voxels: int = Field(ge=1)
-    centroid_mm: tuple[float, float, float] = Field(
-        description="World coordinates: to the Right, Anterior, Superior"
-    )
+    centroid_mm: tuple[float, float, float] = Field(description="World coordinates: to the Right, Anterior, Superior")
     extent_mm: tuple[float, float, float] = Field(description="Edges of the box about it, along i, j, k")
     box_start: tuple[int, int, int] = Field(description="First voxel (i, j, k) of that box, counted from 0")
     box_stop: tuple[int, int, int] = Field(description="One past its last voxel")
@@ -73,9 +71,7 @@ class ModelUsed(_Part):
 class Preprocessing(_Part):
     """How the network's slices were made. z = (value clipped to clip_low..clip_high - center) / scale."""
 
-    slice_axis: int = Field(
-        ge=0, le=2, description="Axis of the scan that numbers the slices: 0 is i, 2 is k"
-    )
+    slice_axis: int = Field(ge=0, le=2, description="Axis of the scan that numbers the slices: 0 is i, 2 is k")
     slice_count: int = Field(ge=1)
     in_plane_mode: Literal["resample_1mm", "resize"]
     clip_low: float

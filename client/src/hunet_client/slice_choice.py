@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 MIN_GAP = 0.02
 
 
-def choose_slices(
-    labels: NDArray[np.uint32], head: NDArray[np.bool_], slice_axis: int, most: int
-) -> list[int]:
+def choose_slices(labels: NDArray[np.uint32], head: NDArray[np.bool_], slice_axis: int, most: int) -> list[int]:
     """Up to ``most`` slice numbers, ascending: those that show lesions, then an even choice.
 
     labels: (i, j, k), 0 outside lesions; head: (i, j, k), true where there is something to see.
@@ -46,9 +44,7 @@ def _even(head: NDArray[np.bool_], slice_axis: int, count: int, taken: list[int]
     """Slices spread through the head, none of them taken already."""
     other_axes = tuple(axis for axis in range(3) if axis != slice_axis)
     filled = np.count_nonzero(head, axis=other_axes)
-    numbers = (
-        np.flatnonzero(filled > 0.25 * filled.max()) if filled.any() else np.arange(head.shape[slice_axis])
-    )
+    numbers = np.flatnonzero(filled > 0.25 * filled.max()) if filled.any() else np.arange(head.shape[slice_axis])
     free = [number for number in numbers.tolist() if number not in taken]
     if count <= 0 or not free:
         return []

@@ -6,13 +6,14 @@ result, not a missing one.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 # As in the postprocessing: voxels that touch by a face, an edge or a corner are one lesion.
-CONNECTIVITY = 26
+CONNECTIVITY: Final = 26
 
 
 def dice(mask: NDArray, truth: NDArray) -> float:

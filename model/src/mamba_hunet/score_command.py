@@ -85,6 +85,8 @@ def _read_mask(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.float64], tupl
 
     try:
         image = nib.load(path)
+        if not isinstance(image, nib.spatialimages.SpatialImage):
+            raise nib.filebasedimages.ImageFileError("it holds no voxels")
         values = np.asanyarray(image.dataobj)
     except FileNotFoundError as exc:
         raise InputError(str(path), "no such file", "Check the path") from exc

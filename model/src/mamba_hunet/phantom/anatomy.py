@@ -115,9 +115,7 @@ class Anatomy:
         cerebrum = np.maximum(cerebrum, 2.2 - cerebellum)
         stem = smooth_union(
             ellipsoid(x, y, z, (0, -24, -31), (20, 13, 14)),
-            tube(
-                0.8 * x, y, z, ((0, -21, -8), (0, -27, -38), (0, -38, -70), (0, -40, -110)), (12.5, 11, 8, 6)
-            ),
+            tube(0.8 * x, y, z, ((0, -21, -8), (0, -27, -38), (0, -38, -70), (0, -40, -110)), (12.5, 11, 8, 6)),
             5.0,
         )
         brain = np.minimum(np.minimum(cerebrum, cerebellum), stem)

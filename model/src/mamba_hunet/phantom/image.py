@@ -136,9 +136,7 @@ class Renderer:
         lesion_share = np.zeros(len(points), np.float32)
         low, high = points.min(axis=0), points.max(axis=0)
         for lesion in self.lesions:
-            if np.all(
-                (lesion.centre_mm > low - lesion.reach_mm) & (lesion.centre_mm < high + lesion.reach_mm)
-            ):
+            if np.all((lesion.centre_mm > low - lesion.reach_mm) & (lesion.centre_mm < high + lesion.reach_mm)):
                 self._paint_lesion(lesion, points, signal, lesion_share)
         signal += tissue.fluid * (c.csf - signal)
         signal += tissue.choroid * tissue.fluid * (0.85 * c.white_matter - signal)

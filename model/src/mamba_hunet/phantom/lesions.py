@@ -44,9 +44,7 @@ class PlacedLesion:
         return ((radius - 1.0 - rough) * smallest).astype(np.float32)
 
 
-def place_lesions(
-    anatomy: Anatomy, settings: LesionSettings, rng: np.random.Generator
-) -> tuple[PlacedLesion, ...]:
+def place_lesions(anatomy: Anatomy, settings: LesionSettings, rng: np.random.Generator) -> tuple[PlacedLesion, ...]:
     """Draw lesions one by one, each where its kind belongs and where the others leave room."""
     if settings.count == 0:
         return ()

@@ -155,6 +155,4 @@ def random_settings(rng: np.random.Generator) -> PhantomSettings:
         brain_extracted=bool(rng.random() < 0.4),
         white_matter_level=between(80.0, 1200.0),
     )
-    return PhantomSettings(
-        seed=int(rng.integers(2**31)), lesions=lesions, contrast=contrast, shape=shape, scan=scan
-    )
+    return PhantomSettings(seed=int(rng.integers(2**31)), lesions=lesions, contrast=contrast, shape=shape, scan=scan)
