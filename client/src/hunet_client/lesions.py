@@ -106,7 +106,7 @@ def find_lesions(
     return LesionSet(labels=labels, lesions=lesions, threshold=threshold, min_lesion_ml=min_lesion_ml)
 
 
-def _rank_by_size(component_of_voxel: NDArray[np.uint32], min_voxels: int) -> NDArray[np.uint32]:
+def _rank_by_size(component_of_voxel: NDArray[np.unsignedinteger], min_voxels: int) -> NDArray[np.uint32]:
     """Lookup table from component number to lesion index: 1 for the largest, 0 for background and specks."""
     sizes = np.bincount(component_of_voxel, minlength=1)
     sizes[0] = 0
