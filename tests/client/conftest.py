@@ -152,6 +152,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     def __init__(self) -> None:
         self.infer = Misbehaviour()
         self.max_batch_size = 16
+        self.predict: Callable[[np.ndarray], np.ndarray] = lambda slices: np.clip(slices / 100, 0, 1)
         self.requests: list[service_pb2.ModelInferRequest] = []
         self.change_response: Callable[[service_pb2.ModelInferResponse], None] = lambda response: None
 
@@ -170,7 +171,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         values = np.frombuffer(request.raw_input_contents[0], dtype="<f4").reshape(count, 1, 256, 256)
         digest = np.frombuffer(bytes.fromhex(WEIGHTS_SHA256), np.uint8)
         outputs = {
-            "LESION_PROBABILITY": ("FP32", np.clip(values / 100, 0, 1).astype("<f4")),
+            "LESION_PROBABILITY": ("FP32", self.predict(values).astype("<f4")),
             "WEIGHTS_SHA256": ("UINT8", np.tile(digest, (count, 1))),
         }
         response = service_pb2.ModelInferResponse(model_name=request.model_name, model_version="1")

@@ -34,9 +34,7 @@ print("used")
 @pytest.mark.slow
 def test_the_client_works_without_torch_in_an_environment_of_its_own(tmp_path):
     def run(*command, code=0):
-        result = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-        )
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
         assert result.returncode == code, result.stdout + result.stderr
         return result
 

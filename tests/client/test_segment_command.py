@@ -55,9 +55,7 @@ def test_probability_is_written_when_asked_for_and_never_left_over(run, scan_pat
     run(scan_path, "-o", tmp_path / "out", "--probability")
     probability = nib.load(tmp_path / "out" / "probability.nii.gz")
     assert probability.get_data_dtype() == np.float32
-    assert np.array_equal(
-        np.asarray(probability.dataobj), np.clip(scan_volume / 100, 0, 1).astype(np.float32)
-    )
+    assert np.array_equal(np.asarray(probability.dataobj), np.clip(scan_volume / 100, 0, 1).astype(np.float32))
 
     run(scan_path, "-o", tmp_path / "out")
     assert not (tmp_path / "out" / "probability.nii.gz").exists()

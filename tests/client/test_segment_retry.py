@@ -89,9 +89,7 @@ def test_a_scan_that_changed_between_two_attempts_is_refused(stack, scan_path):
 
 
 def test_a_killed_python_stub_is_retried(stack, scan_path, scan_volume, status):
-    message = (
-        "Failed to process the request(s) for model 'm_0_0', message: Stub process 'm_0_0' is not healthy."
-    )
+    message = "Failed to process the request(s) for model 'm_0_0', message: Stub process 'm_0_0' is not healthy."
     stack.triton.infer.faults = [status(grpc.StatusCode.INTERNAL, message)]
 
     assert np.array_equal(segment(stack, scan_path).mask, scan_volume >= 50)
