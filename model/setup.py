@@ -1,4 +1,4 @@
-"""Builds the selective-scan library with CMake and puts it beside its Python package. All else is in pyproject.toml."""
+"""Builds the selective-scan library with CMake, beside its Python package. All else is in pyproject.toml."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ BUILD = SOURCE / "build" / "cmake"  # kept between builds, so that the next one 
 
 
 class CMakeLibrary(build_ext):
-    """A shared library that torch loads by path: not a Python module, so its name carries no Python version."""
+    """A shared library that torch loads by path: no Python module, so no Python version in its name."""
 
     def get_ext_filename(self, fullname: str) -> str:
         return f"{Path(*fullname.split('.'))}.so"

@@ -5,7 +5,7 @@
 //   du[t]  = D dy[t] + delta[t] (B[t] . g[t])          dA    = sum over t of delta[t] decay[t] x[t-1] g[t]
 //   ddelta[t] = u[t] (B[t] . g[t]) + A . (decay[t] x[t-1] g[t])
 //
-// A first sweep keeps the states at every kSteps-th step only; going backwards, each tile recomputes the states between.
+// A first sweep keeps the states before every tile only; going backwards, each tile recomputes the states within.
 #pragma once
 
 #include "forward.h"
@@ -62,13 +62,14 @@ void keep_checkpoints(const Shape& shape, const Inputs<typename S::Scalar>& inpu
     load_tile(u, inputs.u + block.rows + start, shape.length, block.channels, kSteps);
     step.load(inputs, block, start, kSteps, u);
     for_state_runs(d_state, [&](int n, auto count) {
-      advance<S, count()>(log2_decay + n * S::kLanes, step.delta, step.delta_u,
-                          block.B + n * shape.length + start, shape.length, kSteps, x + n * S::kLanes, [](int, const Vec*, const Vec*) {});
+      const int64_t at = n * S::kLanes;
+      advance<S, count()>(step, kSteps, log2_decay + at, block.B + n * shape.length + start, shape.length, x + at,
+                          [](int, const Vec*, const Vec*) {});
     });
   }
 }
 
-// One tile of kStates states, first forwards and then backwards. `state` says which pointers move with the state.
+// A few states of one tile, first forwards from the checkpoint and then backwards.
 template <class S, int kStates>
 struct StateRun {
   using Scalar = typename S::Scalar;
@@ -77,23 +78,22 @@ struct StateRun {
   const Scalar *checkpoint, *log2_decay;  // (kStates) vectors
   const Scalar *B, *C;                    // (kStates, length)
   int64_t length;
-  Scalar *grad_x, *grad_A;                // (kStates) vectors
-  Scalar *grad_B, *grad_C;                // (kStates, kSteps) vectors
+  Scalar *grad_x, *grad_A;  // (kStates) vectors
+  Scalar *grad_B, *grad_C;  // (kStates, kSteps) vectors
 
-  // Adds B . g to B_g and A . (decay x g), in powers of two, to log2_A_h: both (steps).
-  void run(const Tile<S>& delta, const Tile<S>& delta_u, const Tile<S>& grad_y, int steps, Tile<S>& B_g,
-           Tile<S>& log2_A_h) const {
+  // Adds B . g to B_g and, with h[t] = decay[t] x[t-1] g[t], log2(e) A . h to log2_A_h.
+  template <class Steps>
+  void run(const Steps& step, const Tile<S>& grad_y, int steps, Tile<S>& B_g, Tile<S>& log2_A_h) const {
     alignas(64) Scalar x_last[kStates * S::kLanes];
     Vec x[kSteps + 1][kStates], decay[kSteps][kStates];
     for (int k = 0; k < kStates; ++k) x[0][k] = S::load(checkpoint + k * S::kLanes);
     std::memcpy(x_last, checkpoint, sizeof x_last);
-    advance<S, kStates>(log2_decay, delta, delta_u, B, length, steps, x_last,
-                        [&](int t, const Vec* decays, const Vec* states) {
-                          for (int k = 0; k < kStates; ++k) {
-                            decay[t][k] = decays[k];
-                            x[t + 1][k] = states[k];
-                          }
-                        });
+    advance<S, kStates>(step, steps, log2_decay, B, length, x_last, [&](int t, const Vec* decays, const Vec* states) {
+      for (int k = 0; k < kStates; ++k) {
+        decay[t][k] = decays[k];
+        x[t + 1][k] = states[k];
+      }
+    });
 
     Vec carried[kStates], sum_A[kStates], rate[kStates];
     for (int k = 0; k < kStates; ++k) {
@@ -107,13 +107,13 @@ struct StateRun {
         Scalar* at_B = grad_B + (k * kSteps + t) * S::kLanes;
         Scalar* at_C = grad_C + (k * kSteps + t) * S::kLanes;
         const Vec g = carried[k] + grad_y[t] * S::broadcast(C[k * length + t]);
-        S::store(at_B, S::load(at_B) + delta_u[t] * g);
+        S::store(at_B, S::load(at_B) + step.delta_u[t] * g);
         S::store(at_C, S::load(at_C) + grad_y[t] * x[t + 1][k]);
         B_dot_g += g * S::broadcast(B[k * length + t]);
         carried[k] = g * decay[t][k];
         const Vec h = carried[k] * x[t][k];
         A_dot_h += h * rate[k];
-        sum_A[k] += h * delta[t];
+        sum_A[k] += h * step.delta[t];
       }
       B_g.set(t, B_dot_g);
       log2_A_h.set(t, A_dot_h);
@@ -144,14 +144,21 @@ void backward_tile(const Shape& shape, const Inputs<typename S::Scalar>& inputs,
   for_state_runs(d_state, [&](int n, auto count) {
     const int64_t at = block_index * per_block + n * S::kLanes;
     const int64_t tile_at = (block_index * tiles + start / kSteps) * per_block + n * S::kLanes;
-    StateRun<S, count()>{work.checkpoints + tile_at, work.log2_decay + at, block.B + n * shape.length + start,
-                         block.C + n * shape.length + start, shape.length, work.grad_x + at, work.grad_A + at,
-                         work.grad_B + n * kSteps * S::kLanes, work.grad_C + n * kSteps * S::kLanes}
-        .run(step.delta, step.delta_u, grad_y, steps, B_g, log2_A_h);
+    StateRun<S, count()>{work.checkpoints + tile_at,
+                         work.log2_decay + at,
+                         block.B + n * shape.length + start,
+                         block.C + n * shape.length + start,
+                         shape.length,
+                         work.grad_x + at,
+                         work.grad_A + at,
+                         work.grad_B + n * kSteps * S::kLanes,
+                         work.grad_C + n * kSteps * S::kLanes}
+        .run(step, grad_y, steps, B_g, log2_A_h);
   });
 
   const Vec natural = S::broadcast(typename S::Scalar(1 / kLog2E));
-  Vec sum_D = S::load(work.grad_D + block_index * S::kLanes), sum_bias = S::load(work.grad_bias + block_index * S::kLanes);
+  Vec sum_D = S::load(work.grad_D + block_index * S::kLanes),
+      sum_bias = S::load(work.grad_bias + block_index * S::kLanes);
   Tile<S> grad_u, grad_delta;
   for (int t = 0; t < steps; ++t) {
     grad_u.set(t, block.D * grad_y[t] + step.delta[t] * B_g[t]);

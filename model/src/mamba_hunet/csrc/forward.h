@@ -8,47 +8,6 @@ namespace {
 
 constexpr int kTogether = 2;  // states advanced side by side: enough independent work to hide each other's latency
 
-// Advances kStates states of a block through a tile: x[t] = exp(delta[t] A) x[t-1] + (delta[t] u[t]) B[t].
-//   log2_decay: A in units that make the exponential a power of two, one vector a state
-//   B: (kStates, length) at the tile's first step
-//   x: the states, one vector each, updated in place
-//   visit(t, decay, x): called after each step with its kStates decays exp(delta[t] A) and new states
-template <class S, int kStates, class Visit>
-inline void advance(const typename S::Scalar* log2_decay, const Tile<S>& delta, const Tile<S>& delta_u,
-                    const typename S::Scalar* B, int64_t length, int steps, typename S::Scalar* x, Visit visit) {
-  using Vec = typename S::Vec;
-  Vec state[kStates], rate[kStates];
-  for (int k = 0; k < kStates; ++k) {
-    state[k] = S::load(x + k * S::kLanes);
-    rate[k] = S::load(log2_decay + k * S::kLanes);
-  }
-  for (int t = 0; t < steps; ++t) {
-    Vec decay[kStates];
-    for (int k = 0; k < kStates; ++k) decay[k] = delta[t] * rate[k];
-    exp2<S>(decay);
-    for (int k = 0; k < kStates; ++k)
-      state[k] = decay[k] * state[k] + delta_u[t] * S::broadcast(B[k * length + t]);
-    visit(t, decay, state);
-  }
-  for (int k = 0; k < kStates; ++k) S::store(x + k * S::kLanes, state[k]);
-}
-
-// Calls body(n, integral_constant<count>) over [0, d_state) in runs of kTogether states and single ones at the end.
-template <class Body>
-inline void for_state_runs(int d_state, Body body) {
-  int n = 0;
-  for (; n + kTogether <= d_state; n += kTogether) body(n, std::integral_constant<int, kTogether>{});
-  for (; n < d_state; ++n) body(n, std::integral_constant<int, 1>{});
-}
-
-// A of each state and channel, times log2(e): (d_state, kLanes).
-template <class S>
-inline void load_log2_decay(const typename S::Scalar* A, int d_state, int channels, typename S::Scalar* log2_decay) {
-  for (int n = 0; n < d_state; ++n)
-    S::store(log2_decay + n * S::kLanes,
-             load_channels<S>(A + n, d_state, channels) * S::broadcast(typename S::Scalar(kLog2E)));
-}
-
 // A tile of step sizes: delta as it is used, times u, and (only if kWithSlope) its derivative by the raw delta.
 template <class S, bool kWithSlope>
 struct StepSizes {
@@ -74,6 +33,47 @@ struct StepSizes {
   }
 };
 
+// Advances kStates states of a block through a tile: x[t] = exp(delta[t] A) x[t-1] + (delta[t] u[t]) B[t].
+//   log2_decay: A in units that make the exponential a power of two, one vector a state
+//   B: (kStates, length) at the tile's first step
+//   x: the states, one vector each, updated in place
+//   visit(t, decay, x): called after each step with its kStates decays exp(delta[t] A) and new states
+template <class S, int kStates, class Steps, class Visit>
+inline void advance(const Steps& step, int steps, const typename S::Scalar* log2_decay, const typename S::Scalar* B,
+                    int64_t length, typename S::Scalar* x, Visit visit) {
+  using Vec = typename S::Vec;
+  Vec state[kStates], rate[kStates];
+  for (int k = 0; k < kStates; ++k) {
+    state[k] = S::load(x + k * S::kLanes);
+    rate[k] = S::load(log2_decay + k * S::kLanes);
+  }
+  for (int t = 0; t < steps; ++t) {
+    Vec decay[kStates];
+    for (int k = 0; k < kStates; ++k) decay[k] = step.delta[t] * rate[k];
+    exp2<S>(decay);
+    for (int k = 0; k < kStates; ++k)
+      state[k] = decay[k] * state[k] + step.delta_u[t] * S::broadcast(B[k * length + t]);
+    visit(t, decay, state);
+  }
+  for (int k = 0; k < kStates; ++k) S::store(x + k * S::kLanes, state[k]);
+}
+
+// Calls body(n, integral_constant<count>) over [0, d_state) in runs of kTogether states and single ones at the end.
+template <class Body>
+inline void for_state_runs(int d_state, Body body) {
+  int n = 0;
+  for (; n + kTogether <= d_state; n += kTogether) body(n, std::integral_constant<int, kTogether>{});
+  for (; n < d_state; ++n) body(n, std::integral_constant<int, 1>{});
+}
+
+// A of each state and channel, times log2(e): (d_state, kLanes).
+template <class S>
+inline void load_log2_decay(const typename S::Scalar* A, int d_state, int channels, typename S::Scalar* log2_decay) {
+  for (int n = 0; n < d_state; ++n)
+    S::store(log2_decay + n * S::kLanes,
+             load_channels<S>(A + n, d_state, channels) * S::broadcast(typename S::Scalar(kLog2E)));
+}
+
 template <class S>
 void forward_block(const Shape& shape, const Inputs<typename S::Scalar>& inputs, const Block<S>& block,
                    typename S::Scalar* y_out) {
@@ -93,13 +93,14 @@ void forward_block(const Shape& shape, const Inputs<typename S::Scalar>& inputs,
     for (int t = 0; t < steps; ++t) y.set(t, block.D * u[t]);
 
     for_state_runs(d_state, [&](int n, auto count) {
-      const Scalar* C = block.C + n * shape.length + start;
-      advance<S, count()>(log2_decay + n * S::kLanes, step.delta, step.delta_u, block.B + n * shape.length + start, shape.length,
-                          steps, x + n * S::kLanes, [&](int t, const Vec*, const Vec* state) {
-                            Vec sum = y[t];
-                            for (int k = 0; k < count(); ++k) sum += state[k] * S::broadcast(C[k * shape.length + t]);
-                            y.set(t, sum);
-                          });
+      const Scalar *B = block.B + n * shape.length + start, *C = block.C + n * shape.length + start;
+      const auto add_to_y = [&](int t, const Vec*, const Vec* state) {
+        Vec sum = y[t];
+        for (int k = 0; k < count(); ++k) sum += state[k] * S::broadcast(C[k * shape.length + t]);
+        y.set(t, sum);
+      };
+      const int64_t at = n * S::kLanes;
+      advance<S, count()>(step, steps, log2_decay + at, B, shape.length, x + at, add_to_y);
     });
     store_tile(y, y_out + block.rows + start, shape.length, block.channels, steps);
   }

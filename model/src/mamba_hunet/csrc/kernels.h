@@ -14,10 +14,10 @@ struct ChannelRange {
 template <class Scalar>
 struct BackwardTask {
   ChannelRange range;
-  Scalar *grad_B, *grad_C;      // (d_state, length): this range's share
-  Scalar* grad_A;               // (dim, d_state), this batch entry's share
-  Scalar *grad_D, *grad_bias;   // (dim), this batch entry's share
-  Scalar* workspace;            // backward_workspace() scalars, 64-byte aligned
+  Scalar *grad_B, *grad_C;     // (d_state, length): this range's share
+  Scalar* grad_A;              // (dim, d_state), this batch entry's share
+  Scalar *grad_D, *grad_bias;  // (dim), this batch entry's share
+  Scalar* workspace;           // backward_workspace() scalars, 64-byte aligned
 };
 
 template <class Scalar>

@@ -77,7 +77,8 @@ void selective_scan_backward(const Shape& shape, const Inputs<Scalar>& inputs, c
   const int64_t extra = partition.ranges_per_group - 1;
   const auto shares_B = allocate<Scalar>(extra * size_B), shares_C = allocate<Scalar>(extra * size_B);
   const auto shares_A = allocate<Scalar>(shape.batch * size_A);
-  const auto shares_D = allocate<Scalar>(shape.batch * shape.dim), shares_bias = allocate<Scalar>(shape.batch * shape.dim);
+  const auto shares_D = allocate<Scalar>(shape.batch * shape.dim),
+             shares_bias = allocate<Scalar>(shape.batch * shape.dim);
 
   parallel_for(partition.count(), [&](int64_t begin, int64_t end) {
     const auto workspace = allocate<Scalar>(kernels.backward_workspace(shape, partition.channels_per_range));
@@ -106,9 +107,9 @@ void selective_scan_backward(const Shape& shape, const Inputs<Scalar>& inputs, c
 
 template void selective_scan(const Shape&, const Inputs<float>&, float*, const ParallelFor&);
 template void selective_scan(const Shape&, const Inputs<double>&, double*, const ParallelFor&);
-template void selective_scan_backward(
-    const Shape&, const Inputs<float>&, const float*, const Gradients<float>&, const ParallelFor&);
-template void selective_scan_backward(
-    const Shape&, const Inputs<double>&, const double*, const Gradients<double>&, const ParallelFor&);
+template void selective_scan_backward(const Shape&, const Inputs<float>&, const float*, const Gradients<float>&,
+                                      const ParallelFor&);
+template void selective_scan_backward(const Shape&, const Inputs<double>&, const double*, const Gradients<double>&,
+                                      const ParallelFor&);
 
 }  // namespace mamba_hunet

@@ -37,7 +37,8 @@ struct Gradients {  // each of the shape of the input it belongs to; D and delta
   Scalar *u, *delta, *A, *B, *C, *D, *delta_bias;
 };
 
-// Calls its second argument on ranges [begin, end) that together cover [0, count), on as many threads as the caller owns.
+// Calls its second argument on ranges [begin, end) that together cover [0, count), on as many threads as the caller
+// owns.
 using ParallelFor = std::function<void(int64_t count, const std::function<void(int64_t begin, int64_t end)>&)>;
 
 // Writes y (batch, dim, length).
@@ -47,8 +48,8 @@ void selective_scan(const Shape&, const Inputs<Scalar>&, Scalar* y, const Parall
 // Writes the gradients, given that of y. The states are recomputed from checkpoints, and every sum is taken in an order
 // that depends on the shape alone: neither the number of threads nor their timing changes a bit of the result.
 template <class Scalar>
-void selective_scan_backward(
-    const Shape&, const Inputs<Scalar>&, const Scalar* grad_y, const Gradients<Scalar>&, const ParallelFor&);
+void selective_scan_backward(const Shape&, const Inputs<Scalar>&, const Scalar* grad_y, const Gradients<Scalar>&,
+                             const ParallelFor&);
 
 // Instruction sets this build and this CPU both know, best first; the last is always "portable".
 std::vector<std::string> available_isas();

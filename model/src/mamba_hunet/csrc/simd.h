@@ -1,5 +1,5 @@
-// kLanes numbers side by side, on the compilers' own vector type (GCC 12 or newer, Clang): the file's flags decide which
-// instructions it becomes. Everything lies in an unnamed namespace, so that translation units built for different
+// kLanes numbers side by side, on the compilers' own vector type (GCC 12 or newer, Clang): the file's flags decide
+// which instructions it becomes. Everything lies in an unnamed namespace, so that translation units built for different
 // instruction sets never share a function.
 #pragma once
 
@@ -31,7 +31,8 @@ struct Simd {
     return hi < v ? hi : v;
   }
 
-  // Transposes a square of kLanes vectors: swaps its off-diagonal numbers in 2x2 squares, then those squares in 4x4, ...
+  // Transposes a square of kLanes vectors: swaps its off-diagonal numbers in 2x2 squares, then those squares in 4x4,
+  // ...
   template <int kSize = 1>
   static void transpose(Vec (&rows)[kLanes]) {
     if constexpr (kSize < kLanes) {

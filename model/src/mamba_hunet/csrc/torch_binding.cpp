@@ -1,5 +1,5 @@
-// torch.ops.mamba_hunet: checks, contiguous tensors in the type that is computed in, and torch's threads. Links libtorch
-// alone, not libtorch_python, so the library also loads where there is no Python.
+// torch.ops.mamba_hunet: checks, contiguous tensors in the type that is computed in, and torch's threads. Links
+// libtorch alone, not libtorch_python, so the library also loads where there is no Python.
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -19,10 +19,10 @@ using mamba_hunet::Shape;
 void check_dtype(const Tensor& tensor, const char* name, bool in_double, bool may_be_half) {
   const auto type = tensor.scalar_type();
   const bool half = type == at::kBFloat16 || type == at::kHalf;
-  TORCH_CHECK_TYPE(
-      in_double ? type == at::kDouble : (type == at::kFloat || (may_be_half && half)), "selective_scan: ", name, " is ",
-      type, "; expected ",
-      in_double ? "float64, because u is" : (may_be_half ? "float32, bfloat16 or float16" : "float32"), ".");
+  TORCH_CHECK_TYPE(in_double ? type == at::kDouble : (type == at::kFloat || (may_be_half && half)),
+                   "selective_scan: ", name, " is ", type, "; expected ",
+                   in_double ? "float64, because u is" : (may_be_half ? "float32, bfloat16 or float16" : "float32"),
+                   ".");
 }
 
 void check_shape(const Tensor& tensor, const char* name, at::IntArrayRef expected, const char* axes) {
@@ -70,14 +70,13 @@ struct CoreInputs {
     if (delta_bias) this->delta_bias = plain(*delta_bias);
   }
 
-  static Tensor plain(const Tensor& tensor) {
-    return tensor.to(c10::CppTypeToScalarType<Scalar>::value).contiguous();
+  static Tensor plain(const Tensor& tensor) { return tensor.to(c10::CppTypeToScalarType<Scalar>::value).contiguous(); }
+  static const Scalar* pointer(const Tensor& tensor) {
+    return tensor.defined() ? tensor.const_data_ptr<Scalar>() : nullptr;
   }
-  static const Scalar* pointer(const Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr<Scalar>() : nullptr; }
 
   mamba_hunet::Inputs<Scalar> pointers() const {
-    return {pointer(u), pointer(delta), pointer(A),          pointer(B),
-            pointer(C), pointer(D),     pointer(delta_bias), softplus};
+    return {pointer(u), pointer(delta), pointer(A), pointer(B), pointer(C), pointer(D), pointer(delta_bias), softplus};
   }
 
   Tensor u, delta, A, B, C, D, delta_bias;  // D and delta_bias undefined where not given
@@ -133,8 +132,13 @@ SevenTensors selective_scan_backward(const Tensor& grad_y, const Tensor& u, cons
           {pointer(du, true), pointer(ddelta, true), pointer(dA, true), pointer(dB, true), pointer(dC, true),
            pointer(dD, D.has_value()), pointer(dbias, delta_bias.has_value())},
           parallel_for);
-    return {du.to(u.scalar_type()), ddelta.to(delta.scalar_type()), dA, dB.to(B.scalar_type()), dC.to(C.scalar_type()),
-            dD, dbias};
+    return {du.to(u.scalar_type()),
+            ddelta.to(delta.scalar_type()),
+            dA,
+            dB.to(B.scalar_type()),
+            dC.to(C.scalar_type()),
+            dD,
+            dbias};
   });
 }
 

@@ -9,8 +9,8 @@ _FILE_NAME = "libmamba_hunet_selective_scan.so"
 def library_path() -> Path:
     """Where the compiled operator lies.
 
-    Loading it registers ``torch.ops.mamba_hunet.selective_scan``. It needs libtorch but no Python, so that it can also be
-    named in ``LD_PRELOAD`` or opened with ``dlopen`` by a C++ server.
+    Loading it registers ``torch.ops.mamba_hunet.selective_scan``. It needs libtorch but no Python, so that a
+    C++ server can open it with ``dlopen``, or be started with it in ``LD_PRELOAD``.
 
     Raises:
         FileNotFoundError: the distribution was not built.

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mamba_hunet.selective_scan import cuda
+from mamba_hunet.selective_scan.cuda import Gradients
 from mamba_hunet.selective_scan.library import library_path
 
 torch.ops.load_library(library_path())
-
-Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def selective_scan(
@@ -45,15 +45,15 @@ def selective_scan(
     Returns:
         y: (batch, dim, length), of u's dtype.
 
-    States and sums are float32. u, delta, B and C may be bfloat16 or float16, each for itself: they are converted to
-    float32 first. A, D and delta_bias are float32. If u is float64 all are, and so is the arithmetic (slow: it is there
-    to check gradients).
+    States and sums are float32. u, delta, B and C may be bfloat16 or float16, each for itself: they are
+    converted to float32 first. A, D and delta_bias are float32. If u is float64 all are, and so is the
+    arithmetic (slow: it is there to check gradients).
 
     Raises:
         ValueError: a shape does not fit; the message names the argument.
         TypeError: a dtype does not fit; the message names the argument.
-        RuntimeError: ``MAMBA_HUNET_ISA`` names an instruction set that this CPU lacks; or, on CUDA, ``mamba_ssm`` is
-            not installed.
+        RuntimeError: ``MAMBA_HUNET_ISA`` names an instruction set that this CPU lacks; or, on CUDA,
+            ``mamba_ssm`` is not installed.
     """
     return torch.ops.mamba_hunet.selective_scan(u, delta, A, B, C, D, delta_bias, delta_softplus)
 
@@ -100,15 +100,18 @@ def _keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> Non
 def _backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
     tensors = ctx.saved_tensors
     gradients = torch.ops.mamba_hunet.selective_scan_backward(grad_y, *tensors, ctx.delta_softplus)
-    given = [None if tensor is None else gradient for tensor, gradient in zip(tensors, gradients, strict=True)]
-    return (*given, None)
+    wanted = [None if x is None else gradient for x, gradient in zip(tensors, gradients, strict=True)]
+    return (*wanted, None)
 
 
 torch.library.register_autograd("mamba_hunet::selective_scan", _backward, setup_context=_keep_for_backward)
 
 
 def _no_second_derivative(ctx: Any, *gradients: Tensor) -> None:
-    raise NotImplementedError("selective_scan has no second derivative: do not differentiate its gradients again")
+    raise NotImplementedError("selective_scan: there is no second derivative of it.")
 
 
 torch.library.register_autograd("mamba_hunet::selective_scan_backward", _no_second_derivative)
+
+torch.library.register_kernel("mamba_hunet::selective_scan", "cuda", cuda.scan)
+torch.library.register_kernel("mamba_hunet::selective_scan_backward", "cuda", cuda.scan_backward)

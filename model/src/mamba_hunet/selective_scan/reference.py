@@ -1,4 +1,4 @@
-"""The selective scan in plain PyTorch, one step after another: what the compiled operator is checked against."""
+"""The selective scan in plain PyTorch, one step after another: the tests hold the operator against it."""
 
 import torch
 import torch.nn.functional as F
