@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from hunet_protocol.v1 import preprocess_pb2 as pb
@@ -78,9 +79,8 @@ class GrpcPreprocessTransport:
                 # status.
                 return ServiceUnavailableError(self.address, what, START_THE_STACK)
             case grpc.StatusCode.DEADLINE_EXCEEDED:
-                return DeadlineExceededError(
-                    self.address, "no answer before the scan's deadline", "Allow more time"
-                )
+                # Ours, or the service's own patience with a call on which nothing moves.
+                return DeadlineExceededError(self.address, what, "Allow more time, or look at the load")
             case _:
                 return ServiceError(self.address, what, "See the preprocessing service's log")
 
@@ -98,7 +98,10 @@ def _retry_after_s(error: grpc.aio.AioRpcError) -> float | None:
 
 def _detail(error: grpc.aio.AioRpcError, kind: type[Any]) -> Any:
     """The error's google.rpc detail of this kind, if it carries one."""
-    status = rpc_status.from_call(error)
+    try:
+        status = rpc_status.from_call(error)
+    except (ValueError, DecodeError):
+        return None  # a proxy's doing; the plain status is all there is
     for packed in status.details if status is not None else ():
         detail = kind()
         if packed.Unpack(detail):

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hunet_client.notice import RESEARCH_USE_ONLY
+from hunet_client.output_files import OutputFiles
 from hunet_client.scan_run import ProgressCallback
 from hunet_client.segment_outcome import FailedScan, SegmentedScan
 
@@ -37,18 +38,19 @@ def print_table(outcomes: Outcomes) -> None:
     done = [outcome for outcome in outcomes if isinstance(outcome, SegmentedScan)]
     if not done:
         return
-    table = Table(caption=RESEARCH_USE_ONLY, caption_justify="left")
+    names = ", ".join(path.name for path in _paths(done[0].files).values())
+    table = Table(caption=f"In each folder: {names}.\n{RESEARCH_USE_ONLY}", caption_justify="left")
     table.add_column("scan", overflow="fold")
     for heading in ("lesions", "volume (ml)", "seconds"):
         table.add_column(heading, justify="right")
-    table.add_column("results", overflow="fold")
+    table.add_column("folder", overflow="fold")
     for outcome in done:
         table.add_row(
             str(outcome.scan),
             str(outcome.report.lesion_count),
             f"{outcome.report.total_volume_ml:.2f}",
             f"{outcome.elapsed_s:.1f}",
-            "\n".join(str(path) for path in asdict(outcome.files).values() if path is not None),
+            str(outcome.files.mask.parent),
         )
     Console().print(table)
     for outcome in done:
@@ -70,10 +72,14 @@ def _as_json(outcome: SegmentedScan | FailedScan) -> dict[str, Any]:
             "exit_code": outcome.error.exit_code,
         }
         return {"scan": str(outcome.scan), "error": error}
-    files = {name: str(path) for name, path in asdict(outcome.files).items() if path is not None}
     return {
         "scan": str(outcome.scan),
         "elapsed_s": round(outcome.elapsed_s, 3),
-        "files": files,
+        "files": {name: str(path) for name, path in _paths(outcome.files).items()},
         "report": outcome.report.model_dump(mode="json"),
     }
+
+
+def _paths(files: OutputFiles) -> dict[str, Path]:
+    """What was written, by kind."""
+    return {name: path for name, path in asdict(files).items() if path is not None}
