@@ -25,9 +25,9 @@ def load(args: dict[str, str]) -> ServedNetwork:
     available.
     """
     config = json.loads(args["model_config"])
+    threads = use_cores(instances=sum(group["count"] for group in config["instance_group"]))
     network = ServedNetwork.load(Path(args["model_repository"]) / args["model_version"])
     _check_config(config, network.model)
-    threads = use_cores(network.model.instances)
     backend.Logger.log_info(
         f"{args['model_instance_name']}: weights {network.weights_sha256[:12]}, {threads} thread(s)"
     )

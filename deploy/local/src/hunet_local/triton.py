@@ -14,9 +14,14 @@ from hunet_local.probes import Canary, TritonProbe
 # Requests under way get this long to finish when Triton is stopped.
 _EXIT_TIMEOUT_S = 20
 _START_TIMEOUT_S = 180
-# glibc otherwise hands every large tensor back to the kernel and faults it in anew, page by page, for the
-# next layer: on virtual machines that costs several times the arithmetic.
-_KEEP_FREED_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+_FOR_TORCH = {
+    # glibc otherwise hands every large tensor back to the kernel and faults it in anew, page by page, for the
+    # next layer: on virtual machines that costs several times the arithmetic.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    # Threads that spin while they wait take the cores from the preprocessing service and the client.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 
 def triton_part(
@@ -32,7 +37,7 @@ def triton_part(
     return Part(
         name="triton",
         command=_command(runtime, repository, addresses, stack_id),
-        environment={**runtime.environment(), **_KEEP_FREED_MEMORY},
+        environment={**runtime.environment(), **_FOR_TORCH},
         probe=TritonProbe(addresses.triton_grpc.reachable, canaries),
         log_file=log_file,
         start_timeout_s=_START_TIMEOUT_S,
