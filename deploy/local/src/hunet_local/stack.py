@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from filelock import Timeout
-from hunet_client.cli import RESEARCH_USE_ONLY
 from hunet_client.errors import HunetError
 from hunet_client.home import find_home
+from hunet_client.notice import RESEARCH_USE_ONLY
 from hunet_client.stack_state import StackState
 
 from hunet_local.addresses import Addresses

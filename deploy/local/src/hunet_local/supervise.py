@@ -96,7 +96,12 @@ class _Keeper:
             started = clock()
             trouble = await self._run_once()
             if not self.was_ready.is_set():
-                raise PartFailedError(self._part.name, f"{trouble}\n{tail(self._part.log_file)}", "It did not start.")
+                log_file = self._part.log_file
+                raise PartFailedError(
+                    self._part.name,
+                    f"did not start: it {trouble}",
+                    f"The last lines of {log_file} are:\n{tail(log_file)}",
+                )
             if clock() - started > self._pace.steady_s:
                 back_off_s = self._pace.first_back_off_s
             self._say(f"{self._part.name} {trouble}; starting it again in {back_off_s:g} s")
@@ -158,9 +163,9 @@ async def _first(*waits: Coroutine[Any, Any, str]) -> str:
 
 
 def tail(log_file: Path, lines: int = 15) -> str:
-    """The last lines of a log, under its name."""
+    """The last lines of a log."""
     try:
         text = log_file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        text = ""
-    return "\n".join([f"--- the last lines of {log_file}", *text.splitlines()[-lines:], "---"])
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

@@ -13,7 +13,7 @@ from hunet_local.probes import Canary, TritonProbe
 
 # Requests under way get this long to finish when Triton is stopped.
 _EXIT_TIMEOUT_S = 20
-_START_TIMEOUT_S = 180
+_START_TIMEOUT_S = 300
 _FOR_TORCH = {
     # glibc otherwise hands every large tensor back to the kernel and faults it in anew, page by page, for the
     # next layer: on virtual machines that costs several times the arithmetic.
