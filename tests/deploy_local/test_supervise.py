@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from hunet_local.supervise import Pace, PartFailedError, supervise
 
-QUICK = Pace(poll_s=0.02, watch_s=0.02, patience=3, first_back_off_s=0.01, longest_back_off_s=0.05)
+QUICK = Pace(poll_s=0.02, watch_s=0.02, ask_s=0.02, patience=3, first_back_off_s=0.01, longest_back_off_s=0.05)
 STACK = "supervise-test"
 
 

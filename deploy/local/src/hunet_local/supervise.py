@@ -22,7 +22,9 @@ class Pace:
     """How often parts are asked and how long a restart waits, in seconds."""
 
     poll_s: float = 0.2
+    # Looking for dead processes costs nothing; a question may cost an inference.
     watch_s: float = 2.0
+    ask_s: float = 10.0
     # So many questions in a row without an answer make a part dead.
     patience: int = 5
     first_back_off_s: float = 0.5
@@ -128,14 +130,22 @@ class _Keeper:
             return f"did not answer within {self._part.start_timeout_s:g} s: {exc}"
         self._say(f"{self._part.name} answers (process {process.pid})")
         self.was_ready.set()
+        return await self._watch(process)
+
+    async def _watch(self, process: PartProcess) -> str:
+        clock = asyncio.get_running_loop().time
+        next_question = clock() + self._pace.ask_s
         failures = 0
         while True:
             await asyncio.sleep(self._pace.watch_s)
             if process.has_lost_a_worker():
                 return "has lost a worker process"
+            if clock() < next_question:
+                continue
             try:
                 await self._part.probe.check_alive()
                 failures = 0
+                next_question = clock() + self._pace.ask_s
             except NotAnsweringError as exc:
                 failures += 1
                 if exc.is_final or failures == self._pace.patience:
