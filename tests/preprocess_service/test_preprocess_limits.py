@@ -107,17 +107,19 @@ async def test_a_caller_who_stalls_is_given_up(channel, counts):
 
 
 @pytest.mark.parametrize("server_settings", [{"max_scans": 1, "idle_timeout_s": 0.5}])
-async def test_a_caller_who_does_not_read_is_given_up(make_nifti, make_head, make_affine, channel, counts):
-    shape = (36, 44, 400)  # 100 MiB of slices: more than any window holds
+async def test_a_caller_who_does_not_read_is_given_up(make_nifti, make_head, make_affine, server, counts):
+    shape = (36, 44, 200)
     affine = make_affine(shape, (5.0, 5.0, 0.5))
-    deaf = SlowUpload(channel)
-    await deaf.begin()
     content = make_nifti(make_head(shape, affine).astype("int16"), affine, compress=True)
-    await deaf.call.write(pb.PreprocessRequest(chunk=content))
-    await deaf.call.done_writing()
-    await eventually(lambda: _equals(counts("calls_total", call="preprocess", outcome="timed_out"), 1))
-    assert await counts("calls_in_flight", call="preprocess") == 0
-    deaf.call.cancel()
+    # Without the bandwidth probe, which may widen the client's window until all slices fit in it.
+    async with grpc.aio.insecure_channel(server.address, options=[("grpc.http2.bdp_probe", 0)]) as channel:
+        deaf = SlowUpload(channel)
+        await deaf.begin()
+        await deaf.call.write(pb.PreprocessRequest(chunk=content))
+        await deaf.call.done_writing()
+        await eventually(lambda: _equals(counts("calls_total", call="preprocess", outcome="timed_out"), 1))
+        assert await counts("calls_in_flight", call="preprocess") == 0
+        deaf.call.cancel()
 
 
 @pytest.mark.parametrize("server_settings", [{"max_scan_bytes": 5000}])
