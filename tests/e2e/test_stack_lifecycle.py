@@ -20,12 +20,20 @@ def traces_of() -> Callable[[dict], list[str]]:
 
     def look(stack: dict) -> list[str]:
         return [
-            *(f"process {pid}" for pid in stack["pids"] if psutil.pid_exists(pid)),
+            *(f"process {pid}" for pid in stack["pids"] if is_alive(pid)),
             *(f"port {port}" for port in stack["ports"] if not is_free(port)),
             *(str(path) for path in Path("/dev/shm").glob(f"hunet-{stack['id']}*")),
         ]
 
     return look
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; a dead process that nobody has waited for yet does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_free(port: int) -> bool:

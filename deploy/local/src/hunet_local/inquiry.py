@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 from filelock import Timeout
 from hunet_client.errors import HunetError
 from hunet_client.stack_state import StackState
@@ -85,11 +84,14 @@ def stop_running() -> str:
     Raises HunetError when the supervisor does not end.
     """
     record = SupervisorRecord.read()
-    if is_running() and record is not None:
-        os.kill(record.pid, signal.SIGTERM)
+    supervisor = psutil.Process(record.pid) if record is not None and is_running() else None
+    if supervisor is not None:
+        supervisor.terminate()
     try:
         with stack_lock().acquire(timeout=_STOP_TIMEOUT_S):
             left = clear_dead_stack()
+        if supervisor is not None:  # It has let go of the lock, and is about to end.
+            psutil.wait_procs([supervisor], timeout=_STOP_TIMEOUT_S)
     except Timeout as exc:
         pid = record.pid if record else "unknown"
         raise HunetError(
