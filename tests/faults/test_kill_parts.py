@@ -42,7 +42,9 @@ def scan_path(tmp_path_factory):
 @pytest.fixture(scope="module")
 def undisturbed(settings, scan_path):
     with SegmentationClient(settings) as client:
-        return client.segment(scan_path)
+        segmentation = client.segment(scan_path)
+    assert segmentation.mask.any()
+    return segmentation
 
 
 def process_of(stack, part) -> psutil.Process:
