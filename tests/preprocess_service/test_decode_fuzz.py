@@ -28,7 +28,7 @@ def test_any_bytes(content):
 
 @pytest.mark.parametrize("nifti2", [False, True])
 @given(data=st.data())
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_damage_to_a_good_header(nifti2, data, make_nifti, make_affine):
     shape = (6, 7, 5)
     voxels = np.arange(210, dtype=np.int16).reshape(shape)

@@ -12,6 +12,7 @@ import click
 from pydantic import ValidationError
 
 from preprocess_service.json_log import log_to_stderr
+from preprocess_service.memory import share_freed_memory
 from preprocess_service.server import PreprocessServer
 from preprocess_service.settings import ServiceSettings
 
@@ -46,6 +47,7 @@ def serve(**options: Any) -> None:
         field = "_".join(str(part) for part in first["loc"])
         raise click.UsageError(f"{field}: {first['msg']}") from exc
     log_to_stderr()
+    share_freed_memory()
     asyncio.run(_serve(settings))
 
 
