@@ -47,10 +47,16 @@ def gamma(rng: Generator, image: Image) -> Image:
 def tone_curve(rng: Generator, image: Image) -> Image:
     """Moves grey levels by a random increasing piecewise-linear curve: other inversion and echo times."""
     knots = np.array([-Z_LIMIT, -4, -2, -1, 0, 1, 2, 3, 5, Z_LIMIT], dtype=np.float32)
-    steps = np.diff(knots) * rng.uniform(0.5, 1.6, size=len(knots) - 1)
+    steps = np.diff(knots) * np.exp(rng.normal(0, 0.4, size=len(knots) - 1)).clip(0.35, 2.5)
     moved = np.concatenate(([0.0], np.cumsum(steps)))
     moved += -moved[4]
     return np.interp(image, knots, moved).astype(np.float32)
+
+
+def bright_cortex(rng: Generator, image: Image) -> Image:
+    """Raises what is brighter than its surroundings: grey matter stands out from white, most at the brain's rim."""
+    local = ndimage.gaussian_filter(image, 1.0) - ndimage.gaussian_filter(image, rng.uniform(4, 8))
+    return image + np.float32(rng.uniform(0.2, 0.8)) * np.clip(local, -1, 3)
 
 
 def blur(rng: Generator, image: Image) -> Image:
@@ -82,6 +88,7 @@ def noise(rng: Generator, image: Image) -> Image:
 _INTENSITY: tuple[tuple[float, Callable[[Generator, Image], Image]], ...] = (
     (0.4, tone_curve),
     (0.4, gamma),
+    (0.35, bright_cortex),
     (0.5, coil_bias),
     (0.3, low_resolution),
     (0.3, blur),

@@ -33,7 +33,7 @@ class BatchSettings:
     batch_size: int = 8
     crop: int = 160
     axial_share: float = 0.65
-    lesion_share: float = 0.6
+    lesion_share: float = 0.45
     paste_share: float = 0.35
     shell_share: float = 0.35
     thick_share: float = 0.5
