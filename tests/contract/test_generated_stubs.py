@@ -17,9 +17,7 @@ def test_stubs_are_up_to_date(tmp_path):
     copy = tmp_path / "protocol"
     shutil.copytree(PROTOCOL, copy, ignore=shutil.ignore_patterns("*_pb2*", "__pycache__", "*.egg-info"))
 
-    generated = subprocess.run(
-        ["bash", copy / "generate.sh"], capture_output=True, text=True, timeout=300, check=False
-    )
+    generated = subprocess.run(["bash", copy / "generate.sh"], capture_output=True, text=True, timeout=300, check=False)
     if "No matching distribution" in generated.stderr:
         pytest.skip(f"grpcio-tools cannot be installed here: {generated.stderr.strip().splitlines()[-1]}")
     assert generated.returncode == 0, generated.stderr

@@ -34,9 +34,7 @@ def test_the_manifest_names_the_weights_and_every_file_by_digest(exported):
     manifest = Manifest.read(version)
     assert manifest.weights_sha256.startswith("c0ffee")
     assert manifest.weights_file == "small.safetensors"
-    assert manifest.files == {
-        name: sha256_of(version / name) for name in ("model.pt2", "operator.so", "canary.npz")
-    }
+    assert manifest.files == {name: sha256_of(version / name) for name in ("model.pt2", "operator.so", "canary.npz")}
 
 
 def test_the_manifest_shows_parity_at_every_batch_size(exported):
@@ -54,9 +52,7 @@ def test_a_program_that_answers_otherwise_is_not_written(tmp_path, checkpoint_of
     assert list(repository.iterdir()) == []
 
 
-def test_a_failed_export_leaves_an_earlier_one_as_it_was(
-    tmp_path, exported, checkpoint_of, two_faced_network
-):
+def test_a_failed_export_leaves_an_earlier_one_as_it_was(tmp_path, exported, checkpoint_of, two_faced_network):
     repository = tmp_path / "model_repository"
     shutil.copytree(exported, repository)
     before = files_under(repository)

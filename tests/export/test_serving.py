@@ -57,9 +57,7 @@ def numbered_slices(first: int, count: int) -> torch.Tensor:
 def test_every_request_gets_its_own_slices_back(sizes):
     network = CountingNetwork()
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    requests = [
-        SliceRequest(numbered_slices(start, size), ALL) for start, size in zip(starts, sizes, strict=True)
-    ]
+    requests = [SliceRequest(numbered_slices(start, size), ALL) for start, size in zip(starts, sizes, strict=True)]
     answers = served(network).answer(requests)
     for request, answer in zip(requests, answers, strict=True):
         assert torch.equal(answer["LESION_PROBABILITY"], request.slices)
@@ -95,9 +93,7 @@ def test_a_request_of_another_shape_or_type_is_refused(slices):
     assert network.batch_sizes == []
 
 
-@pytest.mark.parametrize(
-    "wanted", [{"LESION_MASK"}, {"LESION_PROBABILITY"}, {"LESION_MASK", "WEIGHTS_SHA256"}]
-)
+@pytest.mark.parametrize("wanted", [{"LESION_MASK"}, {"LESION_PROBABILITY"}, {"LESION_MASK", "WEIGHTS_SHA256"}])
 def test_only_wanted_outputs_are_made(wanted):
     (answer,) = served(CountingNetwork()).answer([SliceRequest(numbered_slices(0, 1), frozenset(wanted))])
     assert set(answer) == wanted
@@ -124,9 +120,7 @@ def load_in_a_new_process(version) -> subprocess.CompletedProcess:
         "import sys, pathlib; from hunet_export.serving import ServedNetwork; "
         "print(ServedNetwork.load(pathlib.Path(sys.argv[1])).weights_sha256, 'mamba_hunet' in sys.modules)"
     )
-    return subprocess.run(
-        [sys.executable, "-c", code, str(version)], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-c", code, str(version)], capture_output=True, text=True, check=False)
 
 
 def test_an_exported_version_loads_without_training_code(exported):
@@ -151,9 +145,7 @@ def changed_version(tmp_path, exported):
 
 
 def test_a_version_of_another_torch_is_not_loaded(changed_version):
-    with pytest.raises(
-        NotServableError, match=r"written by torch 2\.1\.0, this is torch .*; export the model again"
-    ):
+    with pytest.raises(NotServableError, match=r"written by torch 2\.1\.0, this is torch .*; export the model again"):
         ServedNetwork.load(changed_version(software={"torch": "2.1.0"}))
 
 

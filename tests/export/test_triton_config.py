@@ -64,9 +64,7 @@ def test_answers_are_never_cached(config):
 def test_a_missing_configuration_is_written(tmp_path):
     path = tmp_path / "unet" / "config.pbtxt"
     write_or_check_config(describe("unet"), path)
-    assert text_format.Parse(path.read_text(), model_config_pb2.ModelConfig()) == triton_config(
-        describe("unet")
-    )
+    assert text_format.Parse(path.read_text(), model_config_pb2.ModelConfig()) == triton_config(describe("unet"))
 
 
 @pytest.mark.parametrize(
@@ -83,9 +81,7 @@ def test_a_drifted_configuration_is_refused_by_field(tmp_path, config, change, f
     change(config)
     path = tmp_path / "config.pbtxt"
     path.write_text(text_format.MessageToString(config))
-    with pytest.raises(
-        ConfigMismatchError, match=rf"config\.pbtxt: differs from the description in {field}\."
-    ):
+    with pytest.raises(ConfigMismatchError, match=rf"config\.pbtxt: differs from the description in {field}\."):
         check_config(describe("mamba_hunet"), path)
 
 

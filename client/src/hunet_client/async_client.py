@@ -105,9 +105,7 @@ class AsyncSegmentationClient:
             probability, manifest, used_model = await ScanRun(source, route, progress).volume()
             affine, spacing_mm = grid_of(manifest)
             lesions = await anyio.to_thread.run_sync(
-                lambda: find_lesions(
-                    probability, affine, spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml
-                )
+                lambda: find_lesions(probability, affine, spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml)
             )
             return Segmentation(
                 file_name=source.file_name,
@@ -138,8 +136,6 @@ def _check_options(threshold: float, min_lesion_ml: float, priority: str, deadli
     if not 0.0 <= min_lesion_ml < float("inf"):
         raise UsageError("min_lesion_ml", f"{min_lesion_ml} is not a volume", "Give 0 or more millilitres")
     if priority not in get_args(Priority):
-        raise UsageError(
-            "priority", f"there is no priority {priority!r}", f"Give one of {get_args(Priority)}"
-        )
+        raise UsageError("priority", f"there is no priority {priority!r}", f"Give one of {get_args(Priority)}")
     if deadline_s is not None and not deadline_s > 0.0:
         raise UsageError("deadline_s", f"{deadline_s} leaves no time", "Give seconds above 0")

@@ -10,6 +10,4 @@ CHANNEL_OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
-START_THE_STACK = (
-    "Start the services with `hunet up` (`hunet status` tells what runs), or name their addresses"
-)
+START_THE_STACK = "Start the services with `hunet up` (`hunet status` tells what runs), or name their addresses"

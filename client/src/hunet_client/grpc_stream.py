@@ -54,9 +54,7 @@ async def _read(call: grpc.aio.StreamStreamCall[RequestT, ResponseT]) -> Respons
         return await call.read()
 
 
-async def _send(
-    call: grpc.aio.StreamStreamCall[RequestT, ResponseT], requests: AsyncGenerator[RequestT]
-) -> None:
+async def _send(call: grpc.aio.StreamStreamCall[RequestT, ResponseT], requests: AsyncGenerator[RequestT]) -> None:
     async with aclosing(requests):
         try:
             async for request in requests:

@@ -116,9 +116,7 @@ class ScanRun:
 
     async def _preprocess_requests(self, digest: hashlib._Hash) -> AsyncGenerator[pb.PreprocessRequest]:
         options = pb.PreprocessOptions(batch_slices=self._route.batch_slices)
-        yield pb.PreprocessRequest(
-            header=pb.PreprocessHeader(file_name=self._source.file_name, options=options)
-        )
+        yield pb.PreprocessRequest(header=pb.PreprocessHeader(file_name=self._source.file_name, options=options))
         async for chunk in self._source.chunks():
             digest.update(chunk)
             yield pb.PreprocessRequest(chunk=chunk)
@@ -159,9 +157,7 @@ class ScanRun:
         yield pb.RestoreRequest(header=pb.RestoreHeader(manifest=manifest))
         async for batch in self._ledger.predictions():
             data = batch.values.astype("<f4", copy=False).tobytes()
-            yield pb.RestoreRequest(
-                predictions=pb.SliceBatch(first_slice=batch.first, count=len(batch), data=data)
-            )
+            yield pb.RestoreRequest(predictions=pb.SliceBatch(first_slice=batch.first, count=len(batch), data=data))
 
 
 async def _receive_manifest(responses: AsyncIterator[pb.PreprocessResponse]) -> pb.Manifest:
@@ -169,12 +165,7 @@ async def _receive_manifest(responses: AsyncIterator[pb.PreprocessResponse]) -> 
         manifest = response.manifest
         sizes = len(manifest.shape), len(manifest.spacing_mm), len(manifest.affine)
         axis, slice_count = manifest.geometry.slice_axis, manifest.geometry.slice_count
-        if (
-            sizes == (3, 3, 16)
-            and min(manifest.shape) > 0
-            and axis < 3
-            and slice_count == manifest.shape[axis]
-        ):
+        if sizes == (3, 3, 16) and min(manifest.shape) > 0 and axis < 3 and slice_count == manifest.shape[axis]:
             return manifest
         break
     raise ResponseError(

@@ -108,9 +108,7 @@ class TritonTransport:
         try:
             return result.as_numpy(name)
         except ValueError as exc:
-            raise ResponseError(
-                self.address, f"{name} does not hold as many values as its shape says"
-            ) from exc
+            raise ResponseError(self.address, f"{name} does not hold as many values as its shape says") from exc
 
     def _refuse(self, what: str) -> NoReturn:
         raise ResponseError(self.address, what, "Export the model again, or use a server of this version")
@@ -120,9 +118,7 @@ class TritonTransport:
         message = error.message() or ""
         what = f"{code}: {message}"
         if code == "NOT_FOUND":
-            return UsageError(
-                model, f"Triton at {self.address} has no such model", "Export it, or name another"
-            )
+            return UsageError(model, f"Triton at {self.address} has no such model", "Export it, or name another")
         if code == "UNAVAILABLE" and "maximum queue size" in message:
             return ServiceBusyError(self.address, what, "Try again later")
         if code in ("UNAVAILABLE", "CANCELLED") or _stub_died(message):
@@ -130,9 +126,7 @@ class TritonTransport:
         if code == "RESOURCE_EXHAUSTED":
             return ServiceBusyError(self.address, what, "Try again later")
         if code == "DEADLINE_EXCEEDED":
-            return DeadlineExceededError(
-                self.address, "no answer before the scan's deadline", "Allow more time"
-            )
+            return DeadlineExceededError(self.address, "no answer before the scan's deadline", "Allow more time")
         if code == "INVALID_ARGUMENT":
             return ResponseError(self.address, f"refused the slices: {message}", "Export the model again")
         return ServiceError(self.address, what, "See Triton's log")

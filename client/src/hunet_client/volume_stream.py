@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from hunet_client.errors import ResponseError
 
 
-async def receive_volume(
-    responses: AsyncIterator[pb.RestoreResponse], manifest: pb.Manifest
-) -> NDArray[np.float32]:
+async def receive_volume(responses: AsyncIterator[pb.RestoreResponse], manifest: pb.Manifest) -> NDArray[np.float32]:
     """(i, j, k) float32 on the scan's own grid, every value in [0, 1].
 
     Raises ResponseError for anything else than exactly the volume that the manifest announces.

@@ -55,9 +55,7 @@ def choose_canary(probability_network: nn.Module) -> Canary:
     """
     slices = np.stack(list(_head_like_slices()))[:, np.newaxis]
     with torch.inference_mode():
-        answers = [
-            probability_network(torch.from_numpy(slices[i : i + 1])).numpy() for i in range(len(slices))
-        ]
+        answers = [probability_network(torch.from_numpy(slices[i : i + 1])).numpy() for i in range(len(slices))]
     spreads = [float(np.ptp(answer)) for answer in answers]
     best = int(np.argmax(spreads))
     if not spreads[best] >= _LEAST_SPREAD:

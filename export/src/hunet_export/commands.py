@@ -21,9 +21,7 @@ from hunet_client.home import MODEL_REPOSITORY, WEIGHTS, find_home
     type=click.Path(file_okay=False, path_type=Path),
     help="The Triton model repository.  [default: model_repository]",
 )
-@click.option(
-    "--if-stale", is_flag=True, help="Do nothing when the repository already holds this checkpoint."
-)
+@click.option("--if-stale", is_flag=True, help="Do nothing when the repository already holds this checkpoint.")
 def export(model_name: str, checkpoint: Path | None, repository: Path | None, if_stale: bool) -> None:
     """Export a trained checkpoint into the Triton model repository.
 
@@ -57,9 +55,7 @@ def export(model_name: str, checkpoint: Path | None, repository: Path | None, if
             f"Use --model {loaded.config.model_name}.",
         )
     manifest = publish(loaded, weights, target, click.echo)
-    click.echo(
-        f"{model_name}: exported to {target / model_name / '1'} (weights {manifest.weights_sha256[:12]})"
-    )
+    click.echo(f"{model_name}: exported to {target / model_name / '1'} (weights {manifest.weights_sha256[:12]})")
 
 
 def _require_training_code() -> None:

@@ -65,9 +65,7 @@ class Manifest:
         except FileNotFoundError as exc:
             raise ManifestError(f"{path}: not there; run `hunet export` for this model") from exc
         except (ValueError, TypeError) as exc:
-            raise ManifestError(
-                f"{path}: not a manifest of this version ({exc}); export the model again"
-            ) from exc
+            raise ManifestError(f"{path}: not a manifest of this version ({exc}); export the model again") from exc
         if manifest.manifest_version != MANIFEST_VERSION:
             raise ManifestError(
                 f"{path}: of version {manifest.manifest_version}, this software reads {MANIFEST_VERSION}; "
@@ -82,9 +80,7 @@ class Manifest:
             if not path.is_file():
                 raise ManifestError(f"{path}: not there; export the model again")
             if sha256_of(path) != expected:
-                raise ManifestError(
-                    f"{path}: not the file that was exported (its SHA-256 differs); export again"
-                )
+                raise ManifestError(f"{path}: not the file that was exported (its SHA-256 differs); export again")
 
 
 def sha256_of(path: Path) -> str:

@@ -111,9 +111,7 @@ def _write_files(staged: Path, program: ExportedProgram, eager: ProbabilityNetwo
     try:
         choose_canary(eager).write(staged / CANARY_FILE)
     except FlatCanaryError as exc:
-        raise ExportError(
-            "canary", str(exc), "Train the network further, or choose another checkpoint."
-        ) from exc
+        raise ExportError("canary", str(exc), "Train the network further, or choose another checkpoint.") from exc
 
 
 def _manifest(checkpoint: Checkpoint, weights: Path, model: ServedModel, staged: Path) -> Manifest:

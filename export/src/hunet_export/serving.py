@@ -94,9 +94,7 @@ class ServedNetwork:
             calls = [self.probabilities(chunk) for chunk in slices.split(self.model.max_batch_size)]
             probability = torch.cat(calls) if len(calls) > 1 else calls[0]
             shares = probability.split([len(part) for part in parts])
-            return [
-                self._wanted(request.wanted, share) for request, share in zip(requests, shares, strict=True)
-            ]
+            return [self._wanted(request.wanted, share) for request, share in zip(requests, shares, strict=True)]
 
     def _wanted(self, wanted: frozenset[str], probability: Tensor) -> dict[str, Tensor]:
         makers: dict[str, Callable[[], Tensor]] = {
@@ -108,15 +106,11 @@ class ServedNetwork:
 
     def _problem_with(self, slices: Tensor) -> BadSlicesError | None:
         if slices.dtype != torch.float32 or tuple(slices.shape[1:]) != SLICE_DIMS:
-            return BadSlicesError(
-                f"{SLICES} is {tuple(slices.shape)} {slices.dtype}; send (n, 1, 256, 256) float32"
-            )
+            return BadSlicesError(f"{SLICES} is {tuple(slices.shape)} {slices.dtype}; send (n, 1, 256, 256) float32")
         finite = torch.isfinite(slices).flatten(1).all(dim=1)
         if not bool(finite.all()):
             first = int(torch.nonzero(~finite)[0])
-            return BadSlicesError(
-                f"{SLICES}: slice {first} of this request holds NaN or infinity; send finite values"
-            )
+            return BadSlicesError(f"{SLICES}: slice {first} of this request holds NaN or infinity; send finite values")
         return None
 
     def _check_canary(self, version_directory: Path) -> None:

@@ -39,9 +39,7 @@ def answer(network: ServedNetwork, requests: list[Any]) -> list[Any]:
     live = [request for request in requests if not request.is_cancelled()]
     try:
         answers = iter(network.answer([_slices_of(request) for request in live]))
-    except (
-        Exception
-    ) as exc:  # Whatever the network raises must reach the caller, and must not end the process.
+    except Exception as exc:  # Whatever the network raises must reach the caller, and must not end the process.
         backend.Logger.log_error(traceback.format_exc())
         return [_error(f"{network.model.name} failed: {exc}", backend.TritonError.INTERNAL) for _ in requests]
     return [
@@ -60,9 +58,7 @@ def _slices_of(request: Any) -> SliceRequest:
 def _response(answer: dict[str, torch.Tensor] | BadSlicesError) -> Any:
     if isinstance(answer, BadSlicesError):
         return _error(str(answer), backend.TritonError.INVALID_ARG)
-    return backend.InferenceResponse(
-        [backend.Tensor.from_dlpack(name, tensor) for name, tensor in answer.items()]
-    )
+    return backend.InferenceResponse([backend.Tensor.from_dlpack(name, tensor) for name, tensor in answer.items()])
 
 
 def _error(message: str, code: Any) -> Any:

@@ -31,9 +31,7 @@ def triton_config(model: ServedModel) -> triton.ModelConfig:
         version_policy=triton.ModelVersionPolicy(latest=triton.ModelVersionPolicy.Latest(num_versions=1)),
         input=[_tensor(triton.ModelInput, tensor) for tensor in model.inputs],
         output=[_tensor(triton.ModelOutput, tensor) for tensor in model.outputs],
-        instance_group=[
-            triton.ModelInstanceGroup(count=model.instances, kind=triton.ModelInstanceGroup.KIND_CPU)
-        ],
+        instance_group=[triton.ModelInstanceGroup(count=model.instances, kind=triton.ModelInstanceGroup.KIND_CPU)],
         dynamic_batching=_dynamic_batching(model),
         model_warmup=[_warm_up(model, batch_size) for batch_size in model.warm_up_batch_sizes],
         # Off on purpose: the cache key is a 64-bit hash, and a collision would return another patient's

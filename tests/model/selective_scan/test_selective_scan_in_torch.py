@@ -71,9 +71,7 @@ def wrong(inputs: list[Tensor], name: str, tensor: Tensor) -> list[Tensor]:
     ],
 )
 def test_a_wrong_shape_is_refused_by_name(make_inputs, name, shape):
-    with pytest.raises(
-        ValueError, match=rf"selective_scan: {name} has shape \[{', '.join(map(str, shape))}\]"
-    ):
+    with pytest.raises(ValueError, match=rf"selective_scan: {name} has shape \[{', '.join(map(str, shape))}\]"):
         selective_scan(*wrong(make_inputs(), name, torch.zeros(shape)), True)
 
 

@@ -21,9 +21,7 @@ def kernel(monkeypatch):
     def bwd(u, delta, A, B, C, D, z, bias, grad_y, states, out, dz, delta_softplus, recompute_out_z):
         assert (z, out, dz, recompute_out_z) == (None, None, None, False)
         assert states == 7
-        return list(
-            torch.ops.mamba_hunet.selective_scan_backward(grad_y, u, delta, A, B, C, D, bias, delta_softplus)
-        )
+        return list(torch.ops.mamba_hunet.selective_scan_backward(grad_y, u, delta, A, B, C, D, bias, delta_softplus))
 
     monkeypatch.setitem(sys.modules, "selective_scan_cuda", SimpleNamespace(fwd=fwd, bwd=bwd))
 
@@ -38,9 +36,7 @@ def test_gets_every_argument_in_its_place(make_inputs, optional):
     assert torch.equal(cuda.scan(*inputs), selective_scan(*inputs))
     grad_y = torch.randn_like(u)
     actual = cuda.scan_backward(grad_y, *inputs)
-    for given, expected in zip(
-        actual, torch.ops.mamba_hunet.selective_scan_backward(grad_y, *inputs), strict=True
-    ):
+    for given, expected in zip(actual, torch.ops.mamba_hunet.selective_scan_backward(grad_y, *inputs), strict=True):
         assert torch.equal(given, expected)
         assert given.dtype == expected.dtype
 

@@ -77,9 +77,7 @@ def test_half_precision_inputs_are_computed_in_float32(isa, make_inputs, dtype):
     u, delta, B, C = (tensor.to(dtype) for tensor in (u, delta, B, C))
     y = selective_scan(u, delta, A, B, C, D, bias, True)
     assert y.dtype == dtype
-    assert torch.equal(
-        y, selective_scan(u.float(), delta.float(), A, B.float(), C.float(), D, bias, True).to(dtype)
-    )
+    assert torch.equal(y, selective_scan(u.float(), delta.float(), A, B.float(), C.float(), D, bias, True).to(dtype))
 
 
 def test_a_scan_of_nothing_is_empty(isa, make_inputs):
