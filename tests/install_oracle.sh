@@ -9,6 +9,6 @@ version=2.3.2.post1
 if "$python" -c "import importlib.metadata as m; assert m.version('mamba-ssm') == '$version'" 2>/dev/null; then
     exit 0
 fi
-"$python" -m pip install --quiet --constraint "$(dirname "$0")/../constraints.txt" einops triton
+"$python" -m pip install -q -q --constraint "$(dirname "$0")/../constraints.txt" einops triton
 MAMBA_FORCE_BUILD=TRUE MAMBA_SKIP_CUDA_BUILD=TRUE \
-    "$python" -m pip install --quiet --no-deps --no-build-isolation "mamba-ssm==$version"
+    "$python" -m pip install -q -q --no-deps --no-build-isolation "mamba-ssm==$version"
