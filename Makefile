@@ -32,6 +32,7 @@ $(VENV)/.ready: $(SOURCES)
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --constraint constraints.txt setuptools cmake ninja
 	@$(PIP) install --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) --no-deps --constraint constraints.txt torch
+	@$(PIP) install --constraint constraints.txt torch
 	@echo "setup 2/4: protocol, client, preprocessing service"
 	@$(PIP) install --no-build-isolation --constraint constraints.txt -e protocol -e client -e preprocess_service
 	@echo "setup 3/4: networks, and the selective scan compiled for this machine"
