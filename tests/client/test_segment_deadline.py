@@ -46,6 +46,15 @@ def test_a_caller_that_gives_up_cancels_the_work_in_every_service(stack, scan_pa
     assert parts(stack)[part].cancelled.wait(30)
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler, since a shell's background jobs inherit an ignored SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_in_synchronous_code_cancels_the_work(stack, scan_path):
     stack.triton.infer.hangs = True
 
