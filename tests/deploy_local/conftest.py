@@ -59,16 +59,26 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def part_running(tmp_path, free_port) -> Callable[..., Part]:
-    """A part that runs some Python code with a port as its argument, and is asked by connecting to it."""
+def part_running(tmp_path) -> Callable[..., Part]:
+    """A part that runs some Python code with a port of its own as its argument, and is asked by connecting to it."""
+    taken: set[int] = set()
+
+    def own_port() -> int:
+        with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+            port = listener.getsockname()[1]
+        if port in taken:
+            return own_port()
+        taken.add(port)
+        return port
 
     def make(
         code: str = SERVER, *, name: str = "echo", start_timeout_s: float = 30, stop_timeout_s: float = 30
     ) -> Part:
+        port = own_port()
         return Part(
             name=name,
-            command=(sys.executable, "-c", textwrap.dedent(code), str(free_port)),
-            probe=ConnectProbe(free_port),
+            command=(sys.executable, "-c", textwrap.dedent(code), str(port)),
+            probe=ConnectProbe(port),
             log_file=tmp_path / f"{name}.log",
             start_timeout_s=start_timeout_s,
             stop_timeout_s=stop_timeout_s,
