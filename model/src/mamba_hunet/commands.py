@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from hunet_client.notice import RESEARCH_USE_ONLY
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -15,7 +16,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     from mamba_hunet.evaluation import CaseResult
 
-RESEARCH_USE_ONLY = "Research use only. Not a medical device."
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
 
