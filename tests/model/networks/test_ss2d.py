@@ -27,7 +27,7 @@ def test_merging_is_the_adjoint_of_unfolding(height: int, width: int, seed: int)
 def test_every_pixel_depends_on_every_other(size: tuple[int, int]):
     torch.manual_seed(0)
     scan = SS2D(d_inner=8, d_state=4)
-    image = torch.randn(1, 8, *size, requires_grad=True)
+    image = torch.randn(1, *size, 8, requires_grad=True)
     for row, column in ((0, 0), (size[0] - 1, size[1] - 1), (size[0] // 2, size[1] // 2)):
-        (gradient,) = torch.autograd.grad(scan(image)[0, :, row, column].sum(), image)
-        assert (gradient.abs().sum(dim=1) > 0).all()
+        (gradient,) = torch.autograd.grad(scan(image)[0, row, column].sum(), image)
+        assert (gradient.abs().sum(dim=-1) > 0).all()

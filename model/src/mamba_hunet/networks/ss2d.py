@@ -8,6 +8,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mamba_hunet.selective_scan import selective_scan
 
@@ -44,11 +45,47 @@ def merge_directions(sequences: Tensor, height: int, width: int) -> Tensor:
     return along_rows + along_columns.transpose(2, 3)
 
 
+def scan_image(
+    x: Tensor, x_proj_weight: Tensor, dt_weight: Tensor, dt_bias: Tensor, A_log: Tensor, D: Tensor
+) -> Tensor:
+    """The SS2D core: input-dependent step, input and output matrices, four scans, and their sum.
+
+    Args:
+        x: (batch, height, width, d_inner), channels last.
+        x_proj_weight: (4, dt_rank + 2 d_state, d_inner), from a pixel to its step, B and C in each direction.
+        dt_weight: (4, d_inner, dt_rank), from the low-rank step to every channel's.
+        dt_bias: (4, d_inner), added before softplus.
+        A_log: (4 d_inner, d_state), logarithm of minus A.
+        D: (4 d_inner,), skip weight.
+
+    Returns:
+        (batch, height, width, d_inner) float32.
+    """
+    height, width, d_inner = x.shape[1:]
+    dt_rank, d_state = dt_weight.shape[2], A_log.shape[1]
+    # The projection is pointwise, so it is taken once on the image; only its few channels are read four ways.
+    projected = F.linear(x, x_proj_weight.flatten(0, 1)).permute(0, 3, 1, 2).unflatten(1, (DIRECTIONS, -1))
+    by_direction = torch.stack([unfold_directions(projected[:, k])[:, k] for k in range(DIRECTIONS)], dim=1)
+    step, B, C = by_direction.split((dt_rank, d_state, d_state), dim=2)
+    delta = torch.matmul(dt_weight, step)
+    y = selective_scan(
+        unfold_directions(x.permute(0, 3, 1, 2)).flatten(1, 2),
+        delta.flatten(1, 2),
+        -torch.exp(A_log),
+        B.contiguous(),
+        C.contiguous(),
+        D,
+        dt_bias.flatten(),
+        True,
+    )
+    return merge_directions(y.unflatten(1, (DIRECTIONS, d_inner)), height, width).permute(0, 2, 3, 1)
+
+
 class SS2D(nn.Module):
     """Four-direction selective scan with input-dependent step, input and output matrices.
 
     Shapes:
-        (batch, d_inner, height, width) -> same.
+        (batch, height, width, d_inner) -> same.
 
     Args:
         d_inner: channels.
@@ -58,40 +95,22 @@ class SS2D(nn.Module):
 
     def __init__(self, d_inner: int, d_state: int = 8, dt_rank: int | None = None) -> None:
         super().__init__()
-        self.d_inner = d_inner
-        self.d_state = d_state
-        self.dt_rank = dt_rank or math.ceil(d_inner / 32)
-        per_direction = self.dt_rank + 2 * d_state
-        self.x_proj = nn.Conv2d(d_inner, DIRECTIONS * per_direction, kernel_size=1, bias=False)
-        self.dt_weight = nn.Parameter(torch.empty(DIRECTIONS, d_inner, self.dt_rank))
-        self.dt_bias = nn.Parameter(torch.empty(DIRECTIONS * d_inner))
+        dt_rank = dt_rank or math.ceil(d_inner / 32)
+        self.x_proj_weight = nn.Parameter(torch.empty(DIRECTIONS, dt_rank + 2 * d_state, d_inner))
+        self.dt_weight = nn.Parameter(torch.empty(DIRECTIONS, d_inner, dt_rank))
+        self.dt_bias = nn.Parameter(torch.empty(DIRECTIONS, d_inner))
         states = torch.arange(1, d_state + 1, dtype=torch.float32)
         self.A_log = nn.Parameter(states.log().repeat(DIRECTIONS * d_inner, 1))
         self.D = nn.Parameter(torch.ones(DIRECTIONS * d_inner))
+        nn.init.uniform_(self.x_proj_weight, -(d_inner**-0.5), d_inner**-0.5)
+        nn.init.uniform_(self.dt_weight, -(dt_rank**-0.5), dt_rank**-0.5)
         self._init_step_size()
 
     def _init_step_size(self, low: float = 1e-3, high: float = 0.1) -> None:
         """Steps start log-uniform in [low, high]: the bias is the inverse of softplus there (Mamba, section 3.6)."""
-        nn.init.uniform_(self.dt_weight, -(self.dt_rank**-0.5), self.dt_rank**-0.5)
         step = torch.exp(torch.empty_like(self.dt_bias).uniform_(math.log(low), math.log(high)))
         with torch.no_grad():
             self.dt_bias.copy_(step + torch.log(-torch.expm1(-step)))
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        # The projection is pointwise, so it is taken once on the image; only its few channels are read four ways.
-        projected = self.x_proj(x).unflatten(1, (DIRECTIONS, -1))
-        by_direction = torch.stack([unfold_directions(projected[:, k])[:, k] for k in range(DIRECTIONS)], dim=1)
-        step, B, C = by_direction.split((self.dt_rank, self.d_state, self.d_state), dim=2)
-        delta = torch.matmul(self.dt_weight, step)
-        y = selective_scan(
-            unfold_directions(x).flatten(1, 2),
-            delta.flatten(1, 2),
-            -torch.exp(self.A_log),
-            B.contiguous(),
-            C.contiguous(),
-            self.D,
-            self.dt_bias,
-            True,
-        )
-        return merge_directions(y.unflatten(1, (DIRECTIONS, self.d_inner)), height, width)
+        return scan_image(x, self.x_proj_weight, self.dt_weight, self.dt_bias, self.A_log, self.D)

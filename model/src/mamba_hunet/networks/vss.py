@@ -46,8 +46,8 @@ class VSSBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.in_proj(self.norm(x)).chunk(2, dim=-1)
-        value = F.silu(self.conv(value.permute(0, 3, 1, 2)))
-        scanned = self.ss2d(value).permute(0, 2, 3, 1)
+        value = F.silu(self.conv(value.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
+        scanned = self.ss2d(value)
         return x + self.drop_path(self.out_proj(self.out_norm(scanned) * F.silu(gate)))
 
 
