@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 from hunet_client.errors import InputError, UsageError
 from mamba_hunet.checkpoint import load_checkpoint
-from mamba_hunet.commands import evaluate, train
 from mamba_hunet.data.cases import DataError
+from mamba_hunet.evaluate_command import evaluate
 from mamba_hunet.inference import segment_scan
+from mamba_hunet.train_command import train
 
 
 def run_training(data: Path, run: Path, *options: str) -> Result:
