@@ -15,7 +15,20 @@ from mamba_hunet.train_command import train
 
 
 def run_training(data: Path, run: Path, *options: str) -> Result:
-    arguments = ["--data", str(data), "--run", str(run), "--steps", "2", "--batch-size", "1", "--phantoms", "0"]
+    arguments = [
+        "--data",
+        str(data),
+        "--run",
+        str(run),
+        "--steps",
+        "2",
+        "--batch-size",
+        "1",
+        "--phantoms",
+        "0",
+        "--templates",
+        "0",
+    ]
     return CliRunner().invoke(train, [*arguments, *options], catch_exceptions=False)
 
 

@@ -22,6 +22,20 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @click.option("--steps", type=click.IntRange(min=1), default=4000, show_default=True, help="Optimiser steps.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Slices in a step.")
 @click.option("--phantoms", type=click.IntRange(min=0), default=12, show_default=True, help="Synthetic scans mixed in.")
+@click.option(
+    "--templates",
+    type=click.IntRange(min=0),
+    default=24,
+    show_default=True,
+    help="Synthetic scans on a real head's anatomy mixed in.",
+)
+@click.option(
+    "--template-folder",
+    type=_folder,
+    default=Path("/usr/share/mricron/templates"),
+    show_default=True,
+    help="Where Debian's mricron-data lies: ch2.nii.gz, ch2bet.nii.gz, aal.nii.gz.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights, batches and dropout.")
 @click.option("--bfloat16", is_flag=True, help="Autocast; faster only where the processor multiplies bfloat16.")
 def train(
@@ -33,6 +47,8 @@ def train(
     steps: int,
     batch_size: int,
     phantoms: int,
+    templates: int,
+    template_folder: Path,
     seed: int,
     bfloat16: bool,
 ) -> None:
@@ -46,7 +62,8 @@ def train(
     from mamba_hunet.checkpoint import CheckpointConfig, save_checkpoint
     from mamba_hunet.data.batches import BatchSettings, TrainingBatches
     from mamba_hunet.data.cases import find_cases, split_by_patient
-    from mamba_hunet.data.library import load_stacks, phantom_stacks
+    from mamba_hunet.data.library import load_stacks, phantom_stacks, template_stacks
+    from mamba_hunet.data.template import read_template
     from mamba_hunet.memory import keep_freed_memory
     from mamba_hunet.progress import progress_bars
     from mamba_hunet.training.loop import train as run_training
@@ -65,13 +82,17 @@ def train(
         seed=seed,
         bfloat16=bfloat16,
         phantoms=phantoms,
+        templates=templates,
         batch=BatchSettings(batch_size=batch_size),
     )
+    template = read_template(template_folder) if templates else None
     with progress_bars(console) as bars:
         reading = bars.add_task("reading scans", total=len(training_cases), loss="")
         stacks = load_stacks(training_cases, lambda _case: bars.advance(reading))
-        drawing = bars.add_task("drawing phantoms", total=settings.phantoms, loss="")
-        stacks += phantom_stacks(settings.phantoms, seed, lambda: bars.advance(drawing))
+        drawing = bars.add_task("drawing scans", total=phantoms + templates, loss="")
+        stacks += phantom_stacks(phantoms, seed, lambda: bars.advance(drawing))
+        if template:
+            stacks += template_stacks(template, templates, seed, lambda: bars.advance(drawing))
         batches = TrainingBatches(stacks, settings.source_weights, settings.batch, seed)
         training = bars.add_task("training", total=steps, loss="")
         state = run_training(

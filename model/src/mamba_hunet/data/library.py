@@ -23,9 +23,13 @@ from preprocess_service.pipeline import (
 from mamba_hunet.data.augment import Image
 from mamba_hunet.data.cases import Case, DataError
 from mamba_hunet.data.pictures import read_picture
+from mamba_hunet.data.template import Template
+from mamba_hunet.data.template_scans import draw_scan
 from mamba_hunet.phantom import make_phantom, random_settings
 
 _THIN_MM = 2.0
+_THIN_PLANES = (SlicePlane.AXIAL, SlicePlane.CORONAL, SlicePlane.SAGITTAL)
+_THIN_PLANE_SHARES = (0.6, 0.2, 0.2)
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def _volume_stacks(case: Case, planes: bool) -> list[SliceStack]:
     truth = read_truth(case.truth, scan)
     wanted: tuple[SlicePlane, ...] = (SlicePlane.AUTO,)
     if planes and max(scan.spacing_mm) < _THIN_MM:
-        wanted = (SlicePlane.AXIAL, SlicePlane.CORONAL, SlicePlane.SAGITTAL)
+        wanted = _THIN_PLANES
     return [_stack(case.source, case.patient, scan, truth, plane) for plane in wanted]
 
 
@@ -113,6 +117,24 @@ def phantom_stacks(count: int, seed: int, progress: Callable[[], None] | None = 
         scan = scan_from_array(phantom.flair, phantom.affine, file_name=name)
         truth = phantom.lesions.astype(np.float32)
         stacks.append(_stack("phantom", name, scan, truth, SlicePlane.AUTO))
+        if progress:
+            progress()
+    return stacks
+
+
+def template_stacks(
+    template: Template, count: int, seed: int, progress: Callable[[], None] | None = None
+) -> list[SliceStack]:
+    """Synthetic scans on a real head's anatomy (`draw_scan`); each is a patient of its own."""
+    stacks = []
+    for number in range(count):
+        rng = np.random.default_rng((seed, number))
+        drawn = draw_scan(template, rng)
+        name = f"template-{number}"
+        scan = scan_from_array(drawn.flair, drawn.affine, file_name=name)
+        thick = max(scan.spacing_mm) >= _THIN_MM
+        plane = SlicePlane.AUTO if thick else _THIN_PLANES[rng.choice(3, p=_THIN_PLANE_SHARES)]
+        stacks.append(_stack("template", name, scan, drawn.lesions, plane))
         if progress:
             progress()
     return stacks

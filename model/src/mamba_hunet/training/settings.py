@@ -21,7 +21,8 @@ class TrainingSettings:
         bfloat16: autocast to bfloat16; pays only on processors that multiply it natively.
         seed: of weights, batches and dropout.
         batch: how batches are drawn.
-        phantoms: synthetic scans drawn for the run.
+        phantoms: synthetic scans drawn for the run, on anatomy that is drawn too.
+        templates: synthetic scans drawn for the run on a real head's anatomy.
         source_weights: how often a source is drawn; 1 where it is not named.
     """
 
@@ -37,4 +38,5 @@ class TrainingSettings:
     seed: int = 0
     batch: BatchSettings = field(default_factory=BatchSettings)
     phantoms: int = 12
-    source_weights: dict[str, float] = field(default_factory=lambda: {"phantom": 0.5})
+    templates: int = 0
+    source_weights: dict[str, float] = field(default_factory=lambda: {"phantom": 0.3, "template": 2.0})

@@ -1,0 +1,86 @@
+"""A real head's anatomy to draw synthetic FLAIR scans on: the Colin 27 average of one healthy man.
+
+Source: Holmes et al., "Enhancement of MR images using registration for signal averaging", J Comput Assist Tomogr 1998;
+regions: Tzourio-Mazoyer et al., "Automated anatomical labeling", NeuroImage 2002. Debian's package ``mricron-data``
+carries both, as ``ch2.nii.gz``, ``ch2bet.nii.gz`` (the brain alone) and ``aal.nii.gz``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mamba_hunet.data.cases import DataError
+
+Volume = NDArray[np.float32]
+
+# T1 intensity of pure fluid, grey and white matter in ch2.nii.gz.
+FLUID_T1, GREY_T1, WHITE_T1 = 45.0, 87.0, 112.0
+# The box about the lateral and third ventricles, world mm.
+_VENTRICLE_LOW_MM, _VENTRICLE_HIGH_MM = (-38.0, -52.0, -6.0), (38.0, 36.0, 30.0)
+_SCALP_T1 = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """Volumes (i, j, k) on one 1 mm grid, RAS.
+
+    Attributes:
+        t1: T1-weighted intensity of the whole head.
+        brain: 1 inside the brain and the fluid in it.
+        region: AAL's region number, 0 outside; 71 to 78 are the deep nuclei, 91 and above the cerebellum.
+        ventricle_mm: distance to the lateral and third ventricles, 0 inside.
+        affine: (4, 4), voxel indices to world mm.
+    """
+
+    t1: Volume
+    brain: Volume
+    region: NDArray[np.uint8]
+    ventricle_mm: Volume
+    affine: NDArray[np.float64]
+
+
+def read_template(folder: Path) -> Template:
+    """Reads the template from the folder that holds its three files, ``/usr/share/mricron/templates`` on Debian.
+
+    Raises:
+        DataError: a file is missing.
+    """
+    image = _open(folder / "ch2.nii.gz")
+    t1 = _array(image)
+    brain = ndimage.binary_closing(_array(_open(folder / "ch2bet.nii.gz")) > 0, iterations=4)
+    region = _array(_open(folder / "aal.nii.gz")).astype(np.uint8)
+    affine = np.asarray(image.affine, dtype=np.float64)
+    ventricle = _ventricles(t1, affine)
+    distance = ndimage.distance_transform_edt(~ventricle).astype(np.float32)
+    return Template(t1, brain.astype(np.float32), region, distance, affine)
+
+
+def _open(path: Path) -> nibabel.Nifti1Image:
+    if not path.is_file():
+        raise DataError(str(path), "no such file", "Install Debian's mricron-data, or train with --templates 0")
+    image = nibabel.load(path)
+    assert isinstance(image, nibabel.Nifti1Image)
+    return image
+
+
+def _array(image: nibabel.Nifti1Image) -> Volume:
+    return np.asarray(image.dataobj, dtype=np.float32).reshape(image.shape[:3])
+
+
+def _ventricles(t1: Volume, affine: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The largest connected fluid in the middle of the brain."""
+    to_voxel = np.linalg.inv(affine)
+    low = np.maximum((to_voxel @ (*_VENTRICLE_LOW_MM, 1.0))[:3].astype(int), 0)
+    high = (to_voxel @ (*_VENTRICLE_HIGH_MM, 1.0))[:3].astype(int)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    fluid = t1[box] < (FLUID_T1 + GREY_T1) / 2
+    labels, _ = ndimage.label(ndimage.binary_opening(fluid))
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    ventricle = np.zeros(t1.shape, dtype=bool)
+    ventricle[box] = labels == sizes.argmax()
+    return ventricle

@@ -1,0 +1,100 @@
+"""Synthetic scans on a template's anatomy: lesions lie in tissue, and every draw is another scan."""
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from mamba_hunet.data.cases import DataError
+from mamba_hunet.data.library import template_stacks
+from mamba_hunet.data.template import FLUID_T1, GREY_T1, WHITE_T1, Template, read_template
+from mamba_hunet.data.template_scans import draw_lesions, draw_scan
+
+SHAPE = (72, 84, 64)
+AFFINE = np.array([[1.0, 0, 0, -36], [0, 1, 0, -42], [0, 0, 1, -32], [0, 0, 0, 1]])
+
+
+def ball(radius: float, centre: tuple[float, float, float] = (36, 42, 32)) -> np.ndarray:
+    grid = np.indices(SHAPE).astype(np.float32)
+    return np.sqrt(sum((axis - c) ** 2 for axis, c in zip(grid, centre, strict=True))) < radius
+
+
+@pytest.fixture(scope="module")
+def template_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A head of nested balls: scalp, skull, grey matter, white matter, a ventricle."""
+    folder = tmp_path_factory.mktemp("template")
+    t1 = np.zeros(SHAPE, np.float32)
+    for radius, level in ((31, 200.0), (29, 10.0), (27, GREY_T1), (23, WHITE_T1), (6, FLUID_T1)):
+        t1[ball(radius)] = level
+    brain, region = ball(27), np.where(ball(27), 1, 0)
+    region[:, :, :14] = 91
+    for name, volume in (("ch2", t1), ("ch2bet", t1 * brain), ("aal", region)):
+        nibabel.Nifti1Image(volume.astype(np.uint8), AFFINE).to_filename(folder / f"{name}.nii.gz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def template(template_folder: Path) -> Template:
+    return read_template(template_folder)
+
+
+def test_the_ventricle_is_the_fluid_in_the_middle(template: Template):
+    ventricle = template.ventricle_mm == 0
+    assert np.all(ventricle[ball(4.5)])
+    assert not np.any(ventricle[~ball(6)])
+
+
+def test_a_missing_template_names_the_file_and_the_package(tmp_path: Path):
+    with pytest.raises(DataError, match=r"ch2\.nii\.gz.*mricron-data"):
+        read_template(tmp_path)
+
+
+def test_lesions_lie_in_white_and_grey_matter_only(template: Template):
+    white, grey = ball(23) & ~ball(6), ball(27) & ~ball(23)
+    share = np.zeros(SHAPE)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        drawn = draw_lesions(
+            white.astype(np.float32), grey.astype(np.float32), template.ventricle_mm, template.region, rng
+        )
+        share = np.maximum(share, drawn)
+    assert share[white].max() > 0.9
+    assert share[~(white | grey)].max() == 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lesions_are_brighter_than_the_tissue_they_lie_in(template: Template, seed: int):
+    scan = draw_scan(template, np.random.default_rng(seed))
+    inside = scan.lesions > 0.9
+    assert np.count_nonzero(inside) > 20
+    assert np.median(scan.flair[inside]) > np.median(scan.flair[ball_of(scan.flair.shape) & (scan.lesions < 0.1)])
+
+
+def ball_of(shape: tuple[int, ...]) -> np.ndarray:
+    """The inner half of the grid in each direction: brain whatever the bending was."""
+    middle = np.zeros(shape, bool)
+    middle[tuple(slice(side // 3, side - side // 3) for side in shape)] = True
+    return middle
+
+
+def test_a_scan_is_a_function_of_its_seed(template: Template):
+    first, again, other = (draw_scan(template, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first.flair, again.flair)
+    assert first.flair.shape != other.flair.shape or not np.array_equal(first.flair, other.flair)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_thick_slices_lie_where_the_thin_ones_were(template: Template, seed: int):
+    scan = draw_scan(template, np.random.default_rng(seed))
+    corners = (scan.affine @ np.array([(0, 0, 0, 1.0), (*(side - 1 for side in scan.flair.shape), 1.0)]).T)[:3]
+    spacing = np.linalg.norm(scan.affine[:3, :3], axis=0)
+    low, high = corners.min(axis=1) - spacing / 2, corners.max(axis=1) + spacing / 2
+    assert np.all(low >= AFFINE[:3, 3] - 0.5 - 1e-6)
+    assert np.all(high <= AFFINE[:3, 3] + np.array(SHAPE) - 0.5 + 1e-6)
+
+
+def test_stacks_hold_images_and_targets_of_one_shape(template: Template):
+    stacks = template_stacks(template, 2, seed=0)
+    assert [stack.patient for stack in stacks] == ["template-0", "template-1"]
+    for stack in stacks:
+        assert stack.images.shape == stack.targets.shape == (len(stack.images), 256, 256)
