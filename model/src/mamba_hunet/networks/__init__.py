@@ -1,12 +1,21 @@
 """The networks, by name."""
 
-from collections.abc import Callable
-
 from mamba_hunet.networks.base import SegmentationNetwork
+from mamba_hunet.networks.hunet import HUNet, HUNetLite
 from mamba_hunet.networks.mamba_hunet import MambaHUNet
+from mamba_hunet.networks.mamba_unet import MambaUNet
+from mamba_hunet.networks.swin_unet import SwinUNet
+from mamba_hunet.networks.unet import UNet
+from mamba_hunet.networks.vm_unet import VMUNet
 
-_NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
+_NETWORKS: dict[str, type[SegmentationNetwork]] = {
     "mamba_hunet": MambaHUNet,
+    "hunet": HUNet,
+    "hunet_lite": HUNetLite,
+    "unet": UNet,
+    "swin_unet": SwinUNet,
+    "mamba_unet": MambaUNet,
+    "vm_unet": VMUNet,
 }
 
 

@@ -1,11 +1,33 @@
 """What every network here can do."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 
 class SegmentationNetwork(nn.Module):
-    """Maps normalised slices (batch, 1, height, width) float32 to lesion logits of the same shape."""
+    """Maps normalised slices (batch, 1, height, width) float32 to lesion logits of the same shape.
+
+    Attributes:
+        source: the paper that describes the network.
+        stride: height and width must be multiples of it.
+        slice_size: the one height and width that fits, for a network that takes no other; else None.
+    """
+
+    source: ClassVar[str]
+    stride: int
+    slice_size: int | None = None
 
     def multi_scale_logits(self, slices: Tensor) -> tuple[Tensor, ...]:
         """Logits at every scale that is supervised in training, finest first; by default the served one alone."""
         return (self(slices),)
+
+    def check_size(self, slices: Tensor) -> None:
+        """Raises ValueError when the network cannot take slices of this height and width."""
+        height, width = slices.shape[-2:]
+        if self.slice_size is not None and (height, width) != (self.slice_size, self.slice_size):
+            raise ValueError(
+                f"slices are {height}x{width}; this network takes {self.slice_size}x{self.slice_size} only"
+            )
+        if height % self.stride or width % self.stride:
+            raise ValueError(f"slices are {height}x{width}; both must be multiples of {self.stride}")

@@ -36,6 +36,8 @@ class MambaHUNet(SegmentationNetwork):
         dropout: share of channels left out after each upsampling in training.
     """
 
+    source = "Sanjid et al., Mamba-HUNet, 2024, section 3"
+
     def __init__(
         self,
         in_channels: int = 1,
@@ -80,7 +82,7 @@ class MambaHUNet(SegmentationNetwork):
         return self.head(full), self.head_half(half), self.head_quarter(quarter)
 
     def _features(self, slices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        self._check_size(slices)
+        self.check_size(slices)
         conv_full, conv_half, conv_quarter = self.conv_pathway(slices)
         tokens = self.patch_embedding(slices) + conv_quarter.permute(0, 2, 3, 1)
         quarter = self._decode(self._encode(tokens)).permute(0, 3, 1, 2)
@@ -101,8 +103,3 @@ class MambaHUNet(SegmentationNetwork):
         ):
             x = stage(upsample(x, skip))
         return x
-
-    def _check_size(self, slices: Tensor) -> None:
-        height, width = slices.shape[-2:]
-        if height % self.stride or width % self.stride:
-            raise ValueError(f"slices are {height}x{width}; both must be multiples of {self.stride}")

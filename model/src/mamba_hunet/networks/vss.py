@@ -85,18 +85,19 @@ class PatchMerging(nn.Module):
 
 
 class PatchExpanding(nn.Module):
-    """Doubles the resolution and halves the channels: each token is mapped linearly to its 2x2 children.
+    """Multiplies the resolution by `scale`: each token is mapped linearly to its scale x scale children.
 
     Shapes:
-        (batch, height, width, dim) -> (batch, 2 height, 2 width, dim / 2).
+        (batch, height, width, dim) -> (batch, scale height, scale width, out_dim); out_dim is dim / scale by default.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, scale: int = 2, out_dim: int | None = None) -> None:
         super().__init__()
-        self.expand = nn.Linear(dim, 2 * dim, bias=False)
-        self.norm = nn.LayerNorm(dim // 2)
+        self.scale = scale
+        out_dim = out_dim or dim // scale
+        self.expand = nn.Linear(dim, scale * scale * out_dim, bias=False)
+        self.norm = nn.LayerNorm(out_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, height, width, dim = x.shape
-        children = self.expand(x).view(batch, height, width, 2, 2, dim // 2)
-        return self.norm(children.permute(0, 1, 3, 2, 4, 5).reshape(batch, 2 * height, 2 * width, dim // 2))
+        children = self.expand(x).unflatten(-1, (self.scale, self.scale, -1))
+        return self.norm(children.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2))
