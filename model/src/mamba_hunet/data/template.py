@@ -54,7 +54,7 @@ def read_template(folder: Path) -> Template:
     brain = ndimage.binary_closing(_array(_open(folder / "ch2bet.nii.gz")) > 0, iterations=4)
     region = _array(_open(folder / "aal.nii.gz")).astype(np.uint8)
     affine = np.asarray(image.affine, dtype=np.float64)
-    ventricle = _ventricles(t1, affine)
+    ventricle = _ventricles(t1, brain, affine)
     distance = ndimage.distance_transform_edt(~ventricle).astype(np.float32)
     return Template(t1, brain.astype(np.float32), region, distance, affine)
 
@@ -71,13 +71,13 @@ def _array(image: nibabel.Nifti1Image) -> Volume:
     return np.asarray(image.dataobj, dtype=np.float32).reshape(image.shape[:3])
 
 
-def _ventricles(t1: Volume, affine: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _ventricles(t1: Volume, brain: NDArray[np.bool_], affine: NDArray[np.float64]) -> NDArray[np.bool_]:
     """The largest connected fluid in the middle of the brain."""
     to_voxel = np.linalg.inv(affine)
     low = np.maximum((to_voxel @ (*_VENTRICLE_LOW_MM, 1.0))[:3].astype(int), 0)
     high = (to_voxel @ (*_VENTRICLE_HIGH_MM, 1.0))[:3].astype(int)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    fluid = t1[box] < (FLUID_T1 + GREY_T1) / 2
+    fluid = brain[box] & (t1[box] < (FLUID_T1 + GREY_T1) / 2)
     labels, _ = ndimage.label(ndimage.binary_opening(fluid))
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
