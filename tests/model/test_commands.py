@@ -45,6 +45,18 @@ def test_a_finished_training_leaves_a_checkpoint_that_says_how_it_was_made(check
     assert training["settings"]["steps"] == 2
 
 
+def test_a_fold_is_held_out_of_training(data_folder: Path, tmp_path: Path):
+    assert run_training(data_folder, tmp_path / "run", "--fold", "2/3").exit_code == 0
+    training = load_checkpoint(tmp_path / "run" / "mamba_hunet.safetensors").config.training
+    assert training["held_out_patients"] == ["b"]
+
+
+@pytest.mark.parametrize("options", [("--fold", "4/3"), ("--fold", "1/3", "--hold-out", "a")])
+def test_what_cannot_be_held_out_ends_before_anything_is_made(data_folder: Path, tmp_path: Path, options):
+    assert run_training(data_folder, tmp_path / "run", *options).exit_code == 2
+    assert not (tmp_path / "run").exists()
+
+
 def test_training_without_data_ends_before_anything_is_made(tmp_path: Path):
     with pytest.raises(InputError, match="no such folder"):
         run_training(tmp_path / "nothing", tmp_path / "run")

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from hunet_client.notice import RESEARCH_USE_ONLY
 from rich.console import Console
 
+if TYPE_CHECKING:
+    from mamba_hunet.data.folds import Fold
+
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
+
+
+def _fold(_context: click.Context, _option: click.Parameter, text: str | None) -> Fold | None:
+    if text is None:
+        return None
+    from mamba_hunet.data.folds import Fold
+
+    try:
+        return Fold.parse(text)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
 
 
 @click.command(short_help="Train a network on labelled FLAIR scans.")
@@ -19,6 +34,7 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @click.option("--run", "run_folder", type=_folder, help="State and log go here.  [default: runs/MODEL]")
 @click.option("--output", type=_file, help="Finished checkpoint.  [default: RUN/MODEL.safetensors]")
 @click.option("--hold-out", multiple=True, metavar="PATIENT", help="Keep a patient out of training; repeatable.")
+@click.option("--fold", metavar="K/N", callback=_fold, help="Hold out the K-th of N even folds of the patients.")
 @click.option("--steps", type=click.IntRange(min=1), default=4000, show_default=True, help="Optimiser steps.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Slices in a step.")
 @click.option("--phantoms", type=click.IntRange(min=0), default=12, show_default=True, help="Synthetic scans mixed in.")
@@ -44,6 +60,7 @@ def train(
     run_folder: Path | None,
     output: Path | None,
     hold_out: tuple[str, ...],
+    fold: Fold | None,
     steps: int,
     batch_size: int,
     phantoms: int,
@@ -54,14 +71,18 @@ def train(
 ) -> None:
     """Train a network and write a checkpoint.
 
-    Patients, never slices, are held out: those of --hold-out, else those that the data's cases.csv marks as "val",
-    else a random 15%. A run that was stopped or killed goes on where it was when the same command is given again.
+    Patients, never slices, are held out: those of --hold-out or of a --fold for cross-validation, else those that the
+    data's cases.csv marks as "val", else a random 15%. A run that was stopped or killed goes on where it was when the
+    same command is given again.
     """
+    if fold and hold_out:
+        raise click.UsageError("--fold and --hold-out contradict each other")
     import torch
 
     from mamba_hunet.checkpoint import CheckpointConfig, save_checkpoint
     from mamba_hunet.data.batches import BatchSettings, TrainingBatches
     from mamba_hunet.data.cases import find_cases, split_by_patient
+    from mamba_hunet.data.folds import held_out_patients
     from mamba_hunet.data.library import load_stacks, phantom_stacks, template_stacks
     from mamba_hunet.data.template import read_template
     from mamba_hunet.memory import keep_freed_memory
@@ -73,7 +94,8 @@ def train(
     console = Console()
     run_folder = run_folder or Path("runs") / model_name
     output = output or run_folder / f"{model_name}.safetensors"
-    training_cases, held_out_cases = split_by_patient(find_cases(data), hold_out, seed)
+    cases = find_cases(data)
+    training_cases, held_out_cases = split_by_patient(cases, held_out_patients(cases, fold) if fold else hold_out, seed)
     held_out = sorted({case.patient for case in held_out_cases})
     console.print(f"{len(training_cases)} cases to train on; held out: {', '.join(held_out) or 'nobody'}")
     settings = TrainingSettings(
