@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hunet_client.errors import UsageError
 from mamba_hunet import create_model
-from mamba_hunet.checkpoint import CheckpointConfig, CheckpointError, load_checkpoint, read_config, save_checkpoint
+from mamba_hunet.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from mamba_hunet.weight_files import CheckpointError
 from safetensors.torch import save_file
 
 OPTIONS = {"embed_dim": 8, "conv_channels": [4, 4], "d_state": 2}
@@ -52,10 +54,21 @@ def test_a_missing_file_is_refused_with_what_to_do(tmp_path: Path):
         load_checkpoint(tmp_path / "nowhere.safetensors")
 
 
-def test_weights_without_configuration_are_refused(tmp_path: Path):
-    save_file({"w": torch.zeros(2)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(CheckpointError, match="no configuration"):
-        read_config(tmp_path / "foreign.safetensors")
+def test_a_network_may_be_named_and_must_then_be_the_one_stored(tmp_path: Path):
+    save_checkpoint(tmp_path / "a", create_model("mamba_hunet", **OPTIONS), CheckpointConfig("mamba_hunet", OPTIONS))
+    assert load_checkpoint(tmp_path / "a", "mamba_hunet").config.model_options == OPTIONS
+    with pytest.raises(UsageError, match=r"holds the network 'mamba_hunet', not 'unet'\. Use --model mamba_hunet"):
+        load_checkpoint(tmp_path / "a", "unet")
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    ["not json", '{"unknown": 1}', '{"model_name": "gone"}', '{"model_name": "unet", "model_options": 3}'],
+)
+def test_a_configuration_that_cannot_be_used_is_refused(tmp_path: Path, configuration: str):
+    save_file({"w": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata={"mamba_hunet": configuration})
+    with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
+        load_checkpoint(tmp_path / "odd.safetensors")
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from hunet_client.errors import HunetError, InputError, UsageError
+from hunet_client.errors import HunetError, InputError
 from hunet_client.home import MODEL_REPOSITORY, WEIGHTS, find_home
 
 
@@ -14,7 +14,7 @@ from hunet_client.home import MODEL_REPOSITORY, WEIGHTS, find_home
 @click.option(
     "--checkpoint",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The trained weights.  [default: weights/MODEL.safetensors]",
+    help="A checkpoint of `hunet train`, or published weights.  [default: weights/MODEL.safetensors]",
 )
 @click.option(
     "--repository",
@@ -47,13 +47,7 @@ def export(model_name: str, checkpoint: Path | None, repository: Path | None, if
         click.echo(f"{model_name}: {target} already holds {weights.name}")
         return
     click.echo(f"reading {weights}")
-    loaded = load_checkpoint(weights)
-    if loaded.config.model_name != model_name:
-        raise UsageError(
-            str(weights),
-            f"holds the network {loaded.config.model_name!r}, not {model_name!r}",
-            f"Use --model {loaded.config.model_name}.",
-        )
+    loaded = load_checkpoint(weights, model_name)
     manifest = publish(loaded, weights, target, click.echo)
     click.echo(f"{model_name}: exported to {target / model_name / '1'} (weights {manifest.weights_sha256[:12]})")
 

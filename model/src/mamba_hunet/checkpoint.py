@@ -1,29 +1,26 @@
 """Checkpoints: one safetensors file that holds the weights and says which network they fit.
 
-safetensors cannot carry code, so a checkpoint from elsewhere is safe to open.
+Weights that others have published are read too; they do not name their network, so the caller does.
 """
 
-import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from hunet_client.errors import InputError
-from safetensors import SafetensorError, safe_open
+from hunet_client.errors import UsageError
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from mamba_hunet.networks import create_model
+from mamba_hunet.networks import create_model, list_models
 from mamba_hunet.networks.base import SegmentationNetwork
+from mamba_hunet.weight_files import CheckpointError, read_weights, without_wrapper
 
 _METADATA_KEY = "mamba_hunet"
-
-
-class CheckpointError(InputError):
-    """The file is not a checkpoint of this project."""
+_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class CheckpointConfig:
     Attributes:
         model_name: a name that `create_model` takes.
         model_options: the network's constructor arguments, where they differ from its defaults.
-        training: how the weights were made: data, split, seed, steps.
+        training: how the weights were made: data, split, seed, steps. Empty for published weights.
     """
 
     model_name: str
@@ -71,41 +68,75 @@ def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.detach().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Builds the network that a checkpoint names and fills it; weights are float32 in memory.
+def load_checkpoint(path: Path, model_name: str | None = None) -> Checkpoint:
+    """Builds a network and fills it with a file's weights; they are float32 in memory.
+
+    Args:
+        path: a checkpoint of `save_checkpoint`, or weights from elsewhere: safetensors, or a file of `torch.save`, of
+            which nothing but tensors is read.
+        model_name: the network; needed for weights from elsewhere, and checked against a checkpoint's own.
 
     Raises:
-        CheckpointError: no such file, not a safetensors file, or one that does not fit the network it names.
+        UsageError: no network is named, an unknown one, or another than the checkpoint's.
+        CheckpointError: no such file, one that cannot be read safely, or one that does not fit the network.
     """
-    config = read_config(path)
+    if model_name is not None and model_name not in list_models():
+        raise UsageError(f"--model {model_name}", "no such network", f"Choose one of {', '.join(list_models())}")
+    stored = read_weights(path)
+    config = _config(path, stored.metadata, model_name)
     try:
         model = create_model(config.model_name, **config.model_options)
-        with safe_open(path, framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-        model.load_state_dict(tensors)
-    except (ValueError, TypeError, RuntimeError) as exc:
+    except (ValueError, TypeError) as exc:
         raise CheckpointError(
-            str(path), f"does not fit the network {config.model_name!r} that it names: {exc}", "Train it anew"
+            str(path), f"names a network that cannot be built, {config.model_name!r}: {exc}", "Train it anew"
         ) from exc
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Checkpoint(model.eval(), config, digest)
-
-
-def read_config(path: Path) -> CheckpointConfig:
-    """Reads the configuration alone.
-
-    Raises:
-        CheckpointError: no such file, or not a checkpoint.
-    """
-    if not path.is_file():
-        raise CheckpointError(str(path), "no such file", "Train one with `hunet train`, or name another")
-    try:
-        with safe_open(path, framework="pt") as stored:
-            metadata = stored.metadata() or {}
-    except SafetensorError as exc:
+    expected = model.state_dict()
+    tensors = without_wrapper(stored.tensors, expected)
+    differences = _differences(tensors, expected)
+    if differences:
         raise CheckpointError(
-            str(path), f"not a safetensors file ({exc})", "Choose a checkpoint of `hunet train`"
-        ) from exc
+            str(path),
+            f"does not fit the network {config.model_name!r}: {'; '.join(differences)}",
+            "Name the network that it was made for with --model, or train one",
+        )
+    model.load_state_dict(tensors)
+    return Checkpoint(model.eval(), config, stored.sha256)
+
+
+def _config(path: Path, metadata: Mapping[str, str], model_name: str | None) -> CheckpointConfig:
     if _METADATA_KEY not in metadata:
-        raise CheckpointError(str(path), "holds no configuration", "Choose a checkpoint of `hunet train`")
-    return CheckpointConfig(**json.loads(metadata[_METADATA_KEY]))
+        if model_name is None:
+            raise UsageError(
+                str(path),
+                "does not say which network its weights are for",
+                f"Name it with --model: {', '.join(list_models())}",
+            )
+        return CheckpointConfig(model_name)
+    try:
+        config = CheckpointConfig(**json.loads(metadata[_METADATA_KEY]))
+    except (ValueError, TypeError) as exc:
+        raise CheckpointError(str(path), f"its configuration cannot be read ({exc})", "Train it anew") from exc
+    if model_name not in (None, config.model_name):
+        raise UsageError(
+            str(path),
+            f"holds the network {config.model_name!r}, not {model_name!r}",
+            f"Use --model {config.model_name}",
+        )
+    return config
+
+
+def _differences(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
+    """What keeps the tensors from filling the network, in words; empty when they fit."""
+    missing = [name for name in expected if name not in tensors]
+    extra = [name for name in tensors if name not in expected]
+    reshaped = [
+        f"{name} {tuple(tensors[name].shape)} for {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in tensors and tensors[name].shape != tensor.shape
+    ]
+    kinds = {"missing": missing, "not of this network": extra, "of another shape": reshaped}
+    return [f"{len(names)} {kind} ({_first(names)})" for kind, names in kinds.items() if names]
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")

@@ -21,11 +21,19 @@ _file = click.Path(path_type=Path, dir_okay=False)
 
 @click.command(short_help="Dice and lesion-wise figures per case, on labelled scans.")
 @click.option("--data", type=_folder, required=True, help="Folder of <source>/<case>/flair.nii.gz.")
-@click.option("--checkpoint", type=_file, required=True, help="Checkpoint to evaluate.")
+@click.option("--checkpoint", type=_file, required=True, help="Checkpoint of `hunet train`, or published weights.")
+@click.option("--model", "model_name", help="Network of a checkpoint that does not name its own.")
 @click.option("--patient", "patients", multiple=True, help="Repeatable.  [default: those held out of training]")
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="[default: 0.5]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def evaluate(data: Path, checkpoint: Path, patients: tuple[str, ...], threshold: float | None, as_json: bool) -> None:
+def evaluate(
+    data: Path,
+    checkpoint: Path,
+    model_name: str | None,
+    patients: tuple[str, ...],
+    threshold: float | None,
+    as_json: bool,
+) -> None:
     """Segment labelled scans in this process and compare them with their truth, case by case.
 
     The pipeline and the postprocessing are those of the served system. Without --patient, the patients that the
@@ -40,7 +48,7 @@ def evaluate(data: Path, checkpoint: Path, patients: tuple[str, ...], threshold:
     from mamba_hunet.progress import progress_bars
 
     keep_freed_memory()
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_checkpoint(checkpoint, model_name)
     wanted = set(patients or loaded.config.training.get("held_out_patients", ()))
     cases = [case for case in find_cases(data) if case.is_volume and case.patient in wanted]
     if not cases:

@@ -72,7 +72,7 @@ class HUNet(SegmentationNetwork):
         separable: whether convolutions are depth-wise separable.
     """
 
-    source = "Sanjid et al., Mamba-HUNet, 2024, section 3 (HUNet)"
+    source = "Sanjid et al. 2024, HUNet"
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class HUNet(SegmentationNetwork):
 class HUNetLite(HUNet):
     """HUNet with fewer channels, depth-wise separable convolutions, one of them a block, and less dropout."""
 
-    source = "Sanjid et al., Mamba-HUNet, 2024, section 3 (lighter HUNet)"
+    source = "Sanjid et al. 2024, lighter HUNet"
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class MambaHUNet(SegmentationNetwork):
         dropout: share of channels left out after each upsampling in training.
     """
 
-    source = "Sanjid et al., Mamba-HUNet, 2024, section 3"
+    source = "Sanjid et al. 2024, Mamba-HUNet"
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ class MambaUNet(TokenUNet):
         d_state: states per channel of the selective scan.
     """
 
-    source = "Wang et al., Mamba-UNet, 2024"
+    source = "Wang et al. 2024, Mamba-UNet"
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ class SwinUNet(TokenUNet):
         heads: attention heads a stage, finest first.
     """
 
-    source = "Cao et al., Swin-Unet, 2021"
+    source = "Cao et al. 2021, Swin-Unet"
 
     def __init__(
         self,

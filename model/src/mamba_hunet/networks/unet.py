@@ -104,7 +104,7 @@ class UNet(TwoClassNetwork):
         dropouts: share of values left out in the encoder's blocks in training, finest first.
     """
 
-    source = "Ronneberger et al., U-Net, 2015; as in the benchmark of Mamba-UNet, 2024"
+    source = "Ronneberger et al. 2015, U-Net"
     stride = 16
 
     def __init__(

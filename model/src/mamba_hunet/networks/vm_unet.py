@@ -84,7 +84,7 @@ class VMUNet(PublishedNetwork):
         drop_path: share of the deepest block's branches left out in training; finer ones less.
     """
 
-    source = "Ruan and Xiang, VM-UNet, 2024"
+    source = "Ruan and Xiang 2024, VM-UNet"
 
     def __init__(
         self,
