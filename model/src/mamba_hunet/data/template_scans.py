@@ -103,7 +103,8 @@ def draw_lesions(
 ) -> Volume:
     """Share of lesion in each voxel: ellipsoids with irregular borders, most of them small, placed as MS places them.
 
-    Half lie at the ventricles, a third anywhere in white matter, the rest at the cortex or below the tentorium.
+    Half lie at the ventricles, a third anywhere in white matter, the rest at the cortex or below the tentorium. In one
+    patient of three they have grown together round the ventricles.
     """
     share = np.zeros(white.shape, np.float32)
     if rng.random() < 0.08:
@@ -114,6 +115,8 @@ def draw_lesions(
     sites = [inner & (ventricle_mm < 7), inner, near_cortex, healthy & (region >= _FIRST_CEREBELLAR)]
     candidates = [np.argwhere(site) for site in sites]
     tissue = np.clip(white + 0.7 * grey, 0, 1)
+    if rng.random() < 0.35:
+        _add_confluence(share, tissue * (region < _FIRST_CEREBELLAR), ventricle_mm, rng)
     typical_mm = rng.uniform(1.3, 3.2)
     for _ in range(int(2 ** rng.uniform(0.5, 6.3))):
         kind = int(rng.choice(4, p=[0.45, 0.35, 0.13, 0.07]))
@@ -122,6 +125,14 @@ def draw_lesions(
             radius = float(np.clip(typical_mm * np.exp(rng.normal(0, 0.55)), 0.9, 14.0))
             _add_ellipsoid(share, tissue, ventricle_mm, centre, radius, kind == 0, rng)
     return share
+
+
+def _add_confluence(share: Volume, tissue: Volume, ventricle_mm: Volume, rng: Generator) -> None:
+    """A band of uneven width along the ventricles' walls, with gaps."""
+    width_mm = rng.uniform(-2.0, 3.0) + rng.uniform(1.5, 5.0) * _smooth_volume(rng, share.shape, 22.0)
+    width_mm += rng.uniform(0.5, 2.0) * _smooth_volume(rng, share.shape, 7.0)
+    band = 1 / (1 + np.exp(np.clip((ventricle_mm - width_mm) / rng.uniform(0.4, 1.2), -30, 30)))
+    np.maximum(share, band * (width_mm > 1.0) * tissue, out=share)
 
 
 def _add_ellipsoid(
