@@ -27,8 +27,9 @@ from mamba_hunet.data.template import Template
 from mamba_hunet.data.template_scans import draw_scan
 from mamba_hunet.phantom import make_phantom, random_settings
 
-_THIN_MM = 2.0
-_THIN_PLANES = (SlicePlane.AXIAL, SlicePlane.CORONAL, SlicePlane.SAGITTAL)
+# Volumes whose voxels are smaller than this along every axis are sliced in all three planes.
+THIN_MM = 2.0
+_THIN_PLANES: tuple[SlicePlane, ...] = (SlicePlane.AXIAL, SlicePlane.CORONAL, SlicePlane.SAGITTAL)
 _THIN_PLANE_SHARES = (0.6, 0.2, 0.2)
 
 
@@ -76,19 +77,31 @@ def load_stacks(
     """
     stacks = []
     for case in cases:
-        stacks.extend(_volume_stacks(case, planes) if case.is_volume else [_picture_stack(case)])
+        scan, truth = read_labelled_scan(case)
+        wanted = _slice_planes(case, scan, planes)
+        stacks.extend(_stack(case.source, case.patient, scan, truth, plane) for plane in wanted)
         if progress:
             progress(case)
     return stacks
 
 
-def _volume_stacks(case: Case, planes: bool) -> list[SliceStack]:
+def _slice_planes(case: Case, scan: Scan, planes: bool) -> tuple[SlicePlane, ...]:
+    if not case.is_volume:
+        return (SlicePlane.AXIAL,)
+    return _THIN_PLANES if planes and max(scan.spacing_mm) < THIN_MM else (SlicePlane.AUTO,)
+
+
+def read_labelled_scan(case: Case) -> tuple[Scan, NDArray[np.float32]]:
+    """A case's scan, and its lesion mask (i, j, k) in {0, 1} on the same grid.
+
+    Raises:
+        DataError: the mask lies on another grid.
+        preprocess_service.pipeline.ScanError: the scan cannot be used.
+    """
+    if not case.is_volume:
+        return read_picture(case.flair, case.truth)
     scan = read_scan(case.flair, file_name=str(case.flair))
-    truth = read_truth(case.truth, scan)
-    wanted: tuple[SlicePlane, ...] = (SlicePlane.AUTO,)
-    if planes and max(scan.spacing_mm) < _THIN_MM:
-        wanted = _THIN_PLANES
-    return [_stack(case.source, case.patient, scan, truth, plane) for plane in wanted]
+    return scan, read_truth(case.truth, scan)
 
 
 def read_truth(path: Path, scan: Scan) -> NDArray[np.float32]:
@@ -101,11 +114,6 @@ def read_truth(path: Path, scan: Scan) -> NDArray[np.float32]:
     if image.shape[:3] != scan.data.shape or not np.allclose(image.affine, scan.affine, atol=1e-2):
         raise DataError(str(path), f"does not lie on the grid of {scan.file_name}", "Resample the mask to the scan")
     return (np.asarray(image.dataobj).reshape(scan.data.shape) > 0.5).astype(np.float32)
-
-
-def _picture_stack(case: Case) -> SliceStack:
-    scan, truth = read_picture(case.flair, case.truth)
-    return _stack(case.source, case.patient, scan, truth, SlicePlane.AXIAL)
 
 
 def phantom_stacks(count: int, seed: int, progress: Callable[[], None] | None = None) -> list[SliceStack]:
@@ -132,7 +140,7 @@ def template_stacks(
         drawn = draw_scan(template, rng)
         name = f"template-{number}"
         scan = scan_from_array(drawn.flair, drawn.affine, file_name=name)
-        thick = max(scan.spacing_mm) >= _THIN_MM
+        thick = max(scan.spacing_mm) >= THIN_MM
         plane = SlicePlane.AUTO if thick else _THIN_PLANES[rng.choice(3, p=_THIN_PLANE_SHARES)]
         stacks.append(_stack("template", name, scan, drawn.lesions, plane))
         if progress:

@@ -11,13 +11,21 @@ from PIL import Image as Picture
 from preprocess_service.pipeline import Scan, scan_from_array
 from scipy import ndimage
 
+from mamba_hunet.data.cases import DataError
+
 HEAD_WIDTH_MM = 155.0
 
 
 def read_picture(flair: Path, truth: Path) -> tuple[Scan, NDArray[np.float32]]:
-    """Reads a slice as a scan of one axial slice, with its truth (i, j, 1) in {0, 1} on the same grid."""
+    """Reads a slice as a scan of one axial slice, with its truth (i, j, 1) in {0, 1} on the same grid.
+
+    Raises:
+        DataError: the two pictures differ in size.
+    """
     grey = np.asarray(Picture.open(flair).convert("L"), dtype=np.float32)
     mask = np.asarray(Picture.open(truth).convert("L")) > 127
+    if mask.shape != grey.shape:
+        raise DataError(str(truth), f"is not of the size of {flair}", "Draw the mask on the picture itself")
     pixel_mm = HEAD_WIDTH_MM / _head_width(grey)
     # Rows run to the back and columns to the left in a picture; the scan's first axis is columns.
     affine = np.diag([-pixel_mm, -pixel_mm, 3.0, 1.0])
