@@ -5,7 +5,6 @@ tensors and plain containers are admitted.
 """
 
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint
 
 # Where training scripts put the weights when they save more than these.
 _NESTED_UNDER = ("state_dict", "model_state_dict", "model", "net", "network")
+_ZIP_START = b"PK\x03\x04"
 _PICKLE_START = b"\x80"
 
 
@@ -45,15 +45,16 @@ def read_weights(path: Path) -> WeightFile:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
-        starts_as_pickle = file.read(1) == _PICKLE_START
-    if starts_as_pickle:
+        start = file.read(9)
+    if start.startswith(_ZIP_START):
+        return WeightFile(_read_torch(path), {}, digest)
+    # A safetensors file begins with any length of its header, in eight bytes, and then that header, which is JSON.
+    if start.startswith(_PICKLE_START) and not start.endswith(b"{"):
         raise CheckpointError(
             str(path),
             "is a bare pickle, which could run code, and is not read",
             "Where you trust its source, save its state_dict again with torch 1.6 or newer",
         )
-    if zipfile.is_zipfile(path):
-        return WeightFile(_read_torch(path), {}, digest)
     return WeightFile(*_read_safetensors(path), digest)
 
 
