@@ -10,9 +10,9 @@ RNG = np.random.default_rng(7)
 SHAPE = (60, 60, 40)
 
 
-def tissues(*parts):
-    """A volume of normally distributed tissues, (fraction, mean, spread) each, and air."""
-    values = np.abs(RNG.normal(0, 3, np.prod(SHAPE)))
+def tissues(*parts, air=3):
+    """A volume of normally distributed tissues, (fraction, mean, spread) each, and air of that noise."""
+    values = RNG.rayleigh(air, np.prod(SHAPE))
     start = 0
     for fraction, mean, spread in parts:
         count = int(fraction * values.size)
@@ -32,6 +32,7 @@ CSF, BRAIN, FAT = (0.06, 60, 20), (0.3, 250, 25), (0.04, 600, 60)
         pytest.param(tissues((0.4, 70, 30), (0.2, 250, 25)), id="more dark tissue than brain"),
         pytest.param(tissues(CSF, BRAIN, (0.03, 380, 20)), id="heavy lesion load"),
         pytest.param(tissues(CSF, BRAIN, (0.0002, 30_000, 100)), id="a few outliers"),
+        pytest.param(tissues(CSF, (0.15, 250, 25), air=22), id="much noisy air"),
     ],
 )
 def test_the_peak_is_the_brain(volume):

@@ -42,12 +42,13 @@ class _Tissue:
 def draw_scan(template: Template, rng: Generator) -> SyntheticScan:
     """One scan of one patient: anatomy, contrast, lesions and acquisition all drawn."""
     t1, tissue = _bend(template, rng)
-    signal, white_level = _paint(t1, tissue, rng)
+    signal = _paint(t1, tissue, rng)
     share = draw_lesions(tissue.white, tissue.grey, tissue.ventricle_mm, tissue.region, rng)
-    signal = _paint_lesions(signal, share, white_level, rng)
+    signal = _paint_lesions(signal, share, tissue.brain, rng)
+    signal = _scan(signal, rng)
     if rng.random() < 0.45:
         signal = signal * _extraction(tissue.brain, rng)
-    return _acquire(signal, share, template.affine, rng)
+    return _slice(signal, share, template.affine, rng)
 
 
 def _bend(template: Template, rng: Generator) -> tuple[Volume, _Tissue]:
@@ -79,8 +80,8 @@ def _bend(template: Template, rng: Generator) -> tuple[Volume, _Tissue]:
     return t1, _Tissue(fluid, grey, white, brain, region, distance)
 
 
-def _paint(t1: Volume, tissue: _Tissue, rng: Generator) -> tuple[Volume, float]:
-    """Signal (i, j, k) of healthy tissue, and that of white matter; grey matter is 1."""
+def _paint(t1: Volume, tissue: _Tissue, rng: Generator) -> Volume:
+    """Signal (i, j, k) of healthy tissue; grey matter is about 1."""
     white_level = float(rng.uniform(0.7, 0.97))
     gain = np.clip(rng.normal(1.0, 0.05, size=_REGIONS), 0.85, 1.25)
     # Limbic and insular cortex is brighter on FLAIR than the rest (Hirai et al., AJNR 2000).
@@ -95,7 +96,7 @@ def _paint(t1: Volume, tissue: _Tissue, rng: Generator) -> tuple[Volume, float]:
     signal *= 1 + rng.uniform(0.01, 0.04) * _smooth_volume(rng, t1.shape, 5.0)
     fat = rng.uniform(1.0, 2.6) if rng.random() < 0.65 else rng.uniform(0.2, 0.6)
     outside = fat * np.power(np.clip(t1 / 254.0, 0, 1), rng.uniform(0.7, 1.6))
-    return (signal + (1 - tissue.brain) * outside).astype(np.float32), white_level
+    return (signal + (1 - tissue.brain) * outside).astype(np.float32)
 
 
 def draw_lesions(
@@ -163,12 +164,20 @@ def _add_ellipsoid(
     share[box] = np.maximum(share[box], part.astype(np.float32) * tissue[box])
 
 
-def _paint_lesions(signal: Volume, share: Volume, white_level: float, rng: Generator) -> Volume:
-    """Brightens lesions, each a little differently, and leaves faint unlabelled haze around them."""
-    level = white_level * rng.uniform(1.2, 2.0) * (1 + rng.uniform(0.02, 0.15) * _smooth_volume(rng, share.shape, 9.0))
+def _paint_lesions(signal: Volume, share: Volume, brain: Volume, rng: Generator) -> Volume:
+    """Brightens lesions, unevenly, and leaves faint unlabelled haze around them.
+
+    Contrast is drawn in units of how far healthy tissue spreads: on real FLAIRs half of the lesion voxels lie between 1.0
+    and 1.7 times as far above the median as tissue's 95th percentile does.
+    """
+    sampled = signal[::3, ::3, ::3][brain[::3, ::3, ::3] > 0.9]
+    middle, top = np.percentile(sampled[sampled > 0.5], (50, 95))
+    unevenness = rng.uniform(0.05, 0.3) * _smooth_volume(rng, share.shape, 9.0)
+    unevenness += rng.uniform(0.05, 0.2) * _smooth_volume(rng, share.shape, 3.0)
+    rise = max(top - middle, 0.08) * rng.uniform(1.0, 2.4) * np.clip(1 + unevenness, 0.5, 1.8)
     haze = ndimage.gaussian_filter(share, rng.uniform(2.0, 5.0))
-    signal = signal + rng.uniform(0.0, 0.2) * white_level * haze
-    return (signal + share * np.maximum(level - signal, 0.05)).astype(np.float32)
+    signal = signal + rng.uniform(0.0, 0.3) * rise * haze
+    return (signal + share * np.maximum(middle + rise - signal, 0.02)).astype(np.float32)
 
 
 def _extraction(brain: Volume, rng: Generator) -> Volume:
@@ -182,10 +191,17 @@ def _extraction(brain: Volume, rng: Generator) -> Volume:
     return mask.astype(np.float32)
 
 
-def _acquire(signal: Volume, share: Volume, affine: NDArray[np.float64], rng: Generator) -> SyntheticScan:
-    """Slices of the drawn thickness and direction, coil shading and Rician noise."""
+def _scan(signal: Volume, rng: Generator) -> Volume:
+    """Coil shading, point spread and Rician noise."""
     signal = signal * np.exp(rng.uniform(0, 0.15) * _smooth_volume(rng, signal.shape, 70.0))
     signal = ndimage.gaussian_filter(signal, rng.uniform(0.3, 0.75))
+    sigma = rng.uniform(0.01, 0.09)
+    real, imaginary = (sigma * rng.standard_normal(signal.shape, dtype=np.float32) for _ in range(2))
+    return np.hypot(signal + real, imaginary).astype(np.float32)
+
+
+def _slice(signal: Volume, share: Volume, affine: NDArray[np.float64], rng: Generator) -> SyntheticScan:
+    """Slices of the drawn thickness and direction."""
     thickness = int(rng.integers(2, 6)) if rng.random() < 0.6 else 1
     axis = int(rng.choice(3, p=[0.1, 0.08, 0.82])) if thickness > 1 else 2
     affine = affine.copy()
@@ -194,9 +210,7 @@ def _acquire(signal: Volume, share: Volume, affine: NDArray[np.float64], rng: Ge
         signal, share = (_thicken(volume, axis, thickness, first) for volume in (signal, share))
         affine[:3, 3] += affine[:3, axis] * (first + (thickness - 1) / 2)
         affine[:3, axis] *= thickness
-    sigma = rng.uniform(0.01, 0.06)
-    real, imaginary = (sigma * rng.standard_normal(signal.shape, dtype=np.float32) for _ in range(2))
-    return SyntheticScan(np.hypot(signal + real, imaginary).astype(np.float32), share, affine)
+    return SyntheticScan(signal, share, affine)
 
 
 def _thicken(volume: Volume, axis: int, thickness: int, first: int) -> Volume:

@@ -4,7 +4,7 @@ Brain tissue is the bulk of a FLAIR image and, CSF and air being dark and fat sc
 with the skull on or off. So the peak of the histogram over the *logarithm* of intensity (value times count,
 which lets a large dark mode weigh little) is taken as the tissue's grey value, the spread about it as unit:
 
-    m = argmax of the smoothed histogram over log intensity
+    m = argmax of the smoothed histogram over log intensity, above 0.15 p99.9
     s = standard deviation of the values within [0.7 m, 1.3 m]
     z = (clip(x, 0, p99.9) - m) / s
 
@@ -29,6 +29,8 @@ SHARPENING_SIGMA_MM = 1.0
 _BINS = 4096
 # Air and noise lie below this fraction of the brightest value (p99.9).
 _FOREGROUND_FRACTION = 0.05
+# Tissue lies above this fraction of it, even beside bright fat; on a noisy scan air does not, and air is most of it.
+_TISSUE_FRACTION = 0.15
 _LOG_BIN = 0.01
 _LOG_SMOOTHING = 0.05
 _TISSUE_RANGE = (0.7, 1.3)
@@ -95,9 +97,10 @@ def fit_intensity(volume: npt.NDArray[np.float32], *, denoised: bool = False) ->
     Raises ValueError where there is no tissue peak: no positive values, or none that spread about the peak.
     """
     histogram = _robust_histogram(volume)
-    foreground = _FOREGROUND_FRACTION * histogram.quantile(0.999)
+    brightest = histogram.quantile(0.999)
+    foreground = _FOREGROUND_FRACTION * brightest
     clip_high = histogram.quantile(0.999, lowest=foreground)
-    center = _tissue_peak(histogram, foreground, clip_high)
+    center = _tissue_peak(histogram, foreground, clip_high, darkest_tissue=_TISSUE_FRACTION * brightest)
     scale = _spread(histogram, center)
     if not scale > 0:
         raise ValueError("no tissue peak: the values do not spread about their main grey value")
@@ -134,10 +137,11 @@ def _histogram(volume: npt.NDArray[np.float32], top: float) -> _Histogram:
     return _Histogram(counts[:_BINS], top, int(counts[_BINS]))
 
 
-def _tissue_peak(histogram: _Histogram, lowest: float, highest: float) -> float:
+def _tissue_peak(histogram: _Histogram, lowest: float, highest: float, darkest_tissue: float) -> float:
     edges = np.arange(np.log(lowest), np.log(highest) + _LOG_BIN, _LOG_BIN)
     counts, _ = np.histogram(np.log(histogram.centers), bins=edges, weights=histogram.counts)
     smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), _LOG_SMOOTHING / _LOG_BIN, mode="constant")
+    smooth[: np.searchsorted(edges, np.log(darkest_tissue))] = 0
     return float(np.exp(edges[int(np.argmax(smooth))] + _LOG_BIN / 2))
 
 
