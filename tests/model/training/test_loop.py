@@ -1,5 +1,13 @@
 """A run that is stopped goes on as if it had not been."""
 
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +47,59 @@ def test_a_resumed_run_ends_with_bit_equal_weights(batches: TrainingBatches, tmp
     resumed = train(SETTINGS, batches, tmp_path / "killed")
     assert resumed.step == whole.step == SETTINGS.steps
     assert torch.equal(weights(resumed), weights(whole))
+
+
+CHILD = """
+import pickle, sys
+from pathlib import Path
+from mamba_hunet.training import loop
+loop.SAVE_EVERY_STEPS = 2
+loop.train(*pickle.loads(Path(sys.argv[1]).read_bytes()))
+"""
+
+
+@contextmanager
+def training_in_a_child(settings: TrainingSettings, batches: TrainingBatches, run: Path) -> Iterator[subprocess.Popen]:
+    """Yields once five steps are done."""
+    arguments = run.with_suffix(".pickle")
+    arguments.write_bytes(pickle.dumps((settings, batches, run)))
+    child = subprocess.Popen([sys.executable, "-c", CHILD, arguments], start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while len(steps_done(run)) < 5:
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield child
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+def steps_done(run: Path) -> list[int]:
+    log = run / "log.csv"
+    return [int(line.split(",")[0]) for line in log.read_text().splitlines()] if log.is_file() else []
+
+
+def test_a_killed_training_resumes_to_bit_equal_weights(batches: TrainingBatches, tmp_path: Path):
+    settings = replace(SETTINGS, steps=40)
+    with training_in_a_child(settings, batches, tmp_path / "killed") as child:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    assert steps_done(tmp_path / "killed")[-1] < settings.steps
+    resumed = train(settings, batches, tmp_path / "killed")
+    assert torch.equal(weights(resumed), weights(train(settings, batches, tmp_path / "whole")))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_whole_group_saves_the_last_step(batches: TrainingBatches, tmp_path: Path, number: int):
+    settings = replace(SETTINGS, steps=100_000)
+    with training_in_a_child(settings, batches, tmp_path / "run") as child:
+        os.killpg(child.pid, number)
+        assert child.wait(timeout=60) == 0
+    saved = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    assert saved["step"] == steps_done(tmp_path / "run")[-1]
 
 
 def test_progress_is_reported_for_each_step(batches: TrainingBatches, tmp_path: Path):

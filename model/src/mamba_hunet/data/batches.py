@@ -1,6 +1,5 @@
 """Training batches. Batch n is a function of the seed and n alone, so a killed run resumes on the very next one."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,9 +50,9 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         self._settings = settings
         self._seed = seed
-        self._by_source: dict[str, dict[str, list[SliceStack]]] = defaultdict(lambda: defaultdict(list))
+        self._by_source: dict[str, dict[str, list[SliceStack]]] = {}
         for stack in stacks:
-            self._by_source[stack.source][stack.patient].append(stack)
+            self._by_source.setdefault(stack.source, {}).setdefault(stack.patient, []).append(stack)
         self._sources = sorted(self._by_source)
         weights = np.array([source_weights.get(source, 1.0) for source in self._sources])
         self._source_share = weights / weights.sum()

@@ -32,7 +32,7 @@ def train(
     """Trains to the last step, going on from the run folder's state if there is one.
 
     A kill loses at most `SAVE_EVERY_STEPS` steps, and those are repeated exactly: batches and dropout depend on the
-    step number alone. SIGTERM saves first.
+    step number alone. SIGTERM and Ctrl-C save first.
 
     Args:
         settings: of the run; written to ``settings.json``.
@@ -44,8 +44,9 @@ def train(
         RunMismatchError: the folder holds another run.
     """
     state = _open_run(settings, run_folder)
-    loader = DataLoader(batches, batch_size=None, sampler=range(state.step, settings.steps), num_workers=1)
-    with (run_folder / "log.csv").open("a", buffering=1) as log, _stop_on_sigterm() as stopped:
+    steps = range(state.step, settings.steps)
+    loader = DataLoader(batches, batch_size=None, sampler=steps, num_workers=1, worker_init_fn=_leave_signals_to_parent)
+    with (run_folder / "log.csv").open("a", buffering=1) as log, _stop_on_signals() as stopped:
         for slices, targets in loader:
             learning_rate = state.learning_rate()
             loss = train_step(state, slices, targets)
@@ -94,11 +95,21 @@ def _open_run(settings: TrainingSettings, run_folder: Path) -> TrainingState:
     return state
 
 
+_STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
 @contextmanager
-def _stop_on_sigterm() -> Iterator[threading.Event]:
+def _stop_on_signals() -> Iterator[threading.Event]:
     stopped = threading.Event()
-    previous = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    previous = {number: signal.signal(number, lambda *_: stopped.set()) for number in _STOPPING_SIGNALS}
     try:
         yield stopped
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _leave_signals_to_parent(_worker: int) -> None:
+    """A signal to the whole process group must not take the batches away before the state is saved."""
+    for number in _STOPPING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
