@@ -75,7 +75,7 @@ def load_stacks(
     Raises:
         DataError: a truth mask does not lie on its scan's grid.
     """
-    stacks = []
+    stacks: list[SliceStack] = []
     for case in cases:
         scan, truth = read_labelled_scan(case)
         wanted = _slice_planes(case, scan, planes)
@@ -153,7 +153,6 @@ def _stack(source: str, patient: str, scan: Scan, truth: NDArray[np.float32], pl
     geometry = prepared.manifest.geometry
     images = prepared.slices(0, geometry.slice_count)
     targets = to_network(oriented(truth, geometry), geometry)
-    spread = images.reshape(len(images), -1).std(axis=1)
     return SliceStack(
         source,
         patient,
@@ -161,6 +160,17 @@ def _stack(source: str, patient: str, scan: Scan, truth: NDArray[np.float32], pl
         images.astype(np.float16),
         targets.astype(np.float16),
         float(scan.spacing_mm[geometry.slice_axis]),
-        np.flatnonzero(spread > 0.25 * spread.max()),
-        np.flatnonzero((targets > 0.5).reshape(len(targets), -1).any(axis=1)),
+        slices_with_head(images),
+        slices_with_lesions(targets),
     )
+
+
+def slices_with_head(images: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Numbers of the slices, of (slices, 256, 256) in z units, that show more than air and the top of a scalp."""
+    spread = images.reshape(len(images), -1).std(axis=1)
+    return np.flatnonzero(spread > 0.25 * spread.max())
+
+
+def slices_with_lesions(targets: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Numbers of the slices, of (slices, 256, 256) share of lesion, with a pixel that is lesion by more than half."""
+    return np.flatnonzero((targets > 0.5).reshape(len(targets), -1).any(axis=1))
