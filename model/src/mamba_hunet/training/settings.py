@@ -38,5 +38,5 @@ class TrainingSettings:
     seed: int = 0
     batch: BatchSettings = field(default_factory=BatchSettings)
     phantoms: int = 12
-    templates: int = 0
+    templates: int = 24
     source_weights: dict[str, float] = field(default_factory=lambda: {"phantom": 0.3, "template": 2.0})
