@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from hunet_client.cli import hunet
 from mamba_hunet.checkpoint import CheckpointConfig, save_checkpoint
 from mamba_hunet.networks import create_model
+from safetensors.torch import save_file
 
 
 @pytest.fixture
@@ -43,3 +44,12 @@ def test_a_checkpoint_of_another_network_is_refused(hunet_export, tmp_path):
     result = hunet_export("--model", "unet", "--checkpoint", str(path))
     assert result.exit_code == 2
     assert "holds the network 'mamba_hunet', not 'unet'. Use --model mamba_hunet." in result.output
+
+
+def test_published_weights_are_refused_under_another_networks_name(hunet_export, tmp_path):
+    path = tmp_path / "published.safetensors"
+    save_file(create_model("hunet_lite").state_dict(), path)
+    result = hunet_export("--model", "unet", "--checkpoint", str(path))
+    assert result.exit_code == 3
+    assert "does not fit the network 'unet'" in result.output
+    assert "--model" in result.output

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from hunet_client.errors import UsageError
 from hypothesis import given
 from hypothesis import strategies as st
 from mamba_hunet import create_model
 from mamba_hunet.checkpoint import load_checkpoint
+from mamba_hunet.data.cases import DataError
+from mamba_hunet.evaluate_command import evaluate
 from mamba_hunet.weight_files import CheckpointError, read_weights, without_wrapper
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -134,6 +137,15 @@ def test_weights_that_name_no_network_need_one_named(tmp_path: Path, unet: nn.Mo
         load_checkpoint(tmp_path / "best.pth")
     with pytest.raises(UsageError, match=r"no such network.*Choose one of"):
         load_checkpoint(tmp_path / "best.pth", "v_net")
+
+
+def test_evaluation_takes_the_networks_name_from_its_caller(tmp_path: Path, data_folder: Path, unet: nn.Module):
+    torch.save(unet.state_dict(), tmp_path / "best.pth")
+    arguments = ["--data", str(data_folder), "--checkpoint", str(tmp_path / "best.pth"), "--patient", "nobody"]
+    with pytest.raises(UsageError, match="Name it with --model"):
+        CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    with pytest.raises(DataError, match="no volume of nobody"):
+        CliRunner().invoke(evaluate, [*arguments, "--model", "unet"], catch_exceptions=False)
 
 
 def test_weights_of_another_network_are_refused_with_the_first_differences(tmp_path: Path, unet: nn.Module):

@@ -44,10 +44,11 @@ def test_logits_have_the_shape_of_the_slices(name: str, batch: int, rows: int, c
         assert network(slices).shape == slices.shape
 
 
-def test_another_size_is_refused_with_the_one_that_fits(small: SegmentationNetwork):
+@pytest.mark.parametrize(("height", "width"), [(76, 64), (64, 76)])
+def test_another_size_is_refused_with_the_one_that_fits(small: SegmentationNetwork, height: int, width: int):
     fits = f"{small.slice_size}x{small.slice_size} only" if small.slice_size else f"multiples of {small.stride}"
-    with pytest.raises(ValueError, match=rf"slices are 72x76.*{fits}"):
-        small(torch.zeros(1, 1, 72, 76))
+    with pytest.raises(ValueError, match=rf"slices are {height}x{width}.*{fits}"):
+        small(torch.zeros(1, 1, height, width))
 
 
 def test_finer_scales_come_first_and_each_is_half_the_one_before(small: SegmentationNetwork):
