@@ -10,6 +10,7 @@ from hunet_client.errors import InputError, UsageError
 from mamba_hunet.checkpoint import load_checkpoint
 from mamba_hunet.data.cases import DataError
 from mamba_hunet.evaluate_command import evaluate
+from mamba_hunet.evaluation_csv import read_rows
 from mamba_hunet.inference import segment_scan
 from mamba_hunet.train_command import train
 
@@ -51,7 +52,31 @@ def test_a_fold_is_held_out_of_training(data_folder: Path, tmp_path: Path):
     assert training["held_out_patients"] == ["b"]
 
 
-@pytest.mark.parametrize("options", [("--fold", "4/3"), ("--fold", "1/3", "--hold-out", "a")])
+def test_everybody_is_trained_on_where_that_is_asked_for(data_folder: Path, tmp_path: Path):
+    assert run_training(data_folder, tmp_path / "run", "--everybody").exit_code == 0
+    training = load_checkpoint(tmp_path / "run" / "mamba_hunet.safetensors").config.training
+    assert training["held_out_patients"] == []
+    assert "north/a1" in training["cases"]
+
+
+def test_training_goes_on_from_a_checkpoint_and_keeps_its_history(checkpoint: Path, data_folder: Path, tmp_path: Path):
+    options = ("--from", str(checkpoint), "--hold-out", "b")
+    assert run_training(data_folder, tmp_path / "tuned", *options).exit_code == 0
+    training = load_checkpoint(tmp_path / "tuned" / "mamba_hunet.safetensors").config.training
+    assert training["settings"]["initial_weights_sha256"] == load_checkpoint(checkpoint).sha256
+    assert training["cases"] == ["north/a1", "north/a2", "south/c1"]
+
+
+def test_a_patient_that_the_first_weights_have_seen_cannot_be_held_out(
+    checkpoint: Path, data_folder: Path, tmp_path: Path
+):
+    with pytest.raises(UsageError, match="was trained on south/c1"):
+        run_training(data_folder, tmp_path / "tuned", "--from", str(checkpoint), "--hold-out", "c")
+
+
+@pytest.mark.parametrize(
+    "options", [("--fold", "4/3"), ("--fold", "1/3", "--hold-out", "a"), ("--fold", "1/3", "--everybody")]
+)
 def test_what_cannot_be_held_out_ends_before_anything_is_made(data_folder: Path, tmp_path: Path, options):
     assert run_training(data_folder, tmp_path / "run", *options).exit_code == 2
     assert not (tmp_path / "run").exists()
@@ -77,6 +102,17 @@ def test_evaluation_takes_the_patients_held_out_of_training(checkpoint: Path, da
     table = CliRunner().invoke(evaluate, arguments, catch_exceptions=False).stdout
     assert "Mean Dice by patient" in table
     assert "Research use only" in table
+
+
+def test_an_evaluation_leaves_a_table_for_comparison_and_pictures_to_look_at(
+    checkpoint: Path, data_folder: Path, tmp_path: Path
+):
+    arguments = ["--data", str(data_folder), "--checkpoint", str(checkpoint), "--patient", "b", "--patient", "c"]
+    output = ["--csv", str(tmp_path / "new" / "cases.csv"), "--pictures", str(tmp_path / "pictures")]
+    assert CliRunner().invoke(evaluate, [*arguments, *output], catch_exceptions=False).exit_code == 0
+    rows = read_rows(tmp_path / "new" / "cases.csv")
+    assert [(row.name, row.seen_in_training) for row in rows] == [("north/b1", "no"), ("south/c1", "yes")]
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["north_b1.png", "south_c1.png"]
 
 
 def test_evaluating_an_unknown_patient_is_refused(checkpoint: Path, data_folder: Path):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from hunet_client.errors import UsageError
 from hunet_client.notice import RESEARCH_USE_ONLY
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from mamba_hunet.checkpoint import Checkpoint
+    from mamba_hunet.data.cases import Case
     from mamba_hunet.data.folds import Fold
 
 _folder = click.Path(path_type=Path, file_okay=False)
@@ -35,6 +39,8 @@ def _fold(_context: click.Context, _option: click.Parameter, text: str | None) -
 @click.option("--output", type=_file, help="Finished checkpoint.  [default: RUN/MODEL.safetensors]")
 @click.option("--hold-out", multiple=True, metavar="PATIENT", help="Keep a patient out of training; repeatable.")
 @click.option("--fold", metavar="K/N", callback=_fold, help="Hold out the K-th of N even folds of the patients.")
+@click.option("--everybody", is_flag=True, help="Hold nobody out: for weights whose recipe has been judged before.")
+@click.option("--from", "initial", type=_file, help="Go on from this checkpoint's weights instead of fresh ones.")
 @click.option("--steps", type=click.IntRange(min=1), default=4000, show_default=True, help="Optimiser steps.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Slices in a step.")
 @click.option("--phantoms", type=click.IntRange(min=0), default=12, show_default=True, help="Synthetic scans mixed in.")
@@ -61,6 +67,8 @@ def train(
     output: Path | None,
     hold_out: tuple[str, ...],
     fold: Fold | None,
+    everybody: bool,
+    initial: Path | None,
     steps: int,
     batch_size: int,
     phantoms: int,
@@ -75,8 +83,8 @@ def train(
     data's cases.csv marks as "val", else a random 15%. A run that was stopped or killed goes on where it was when the
     same command is given again.
     """
-    if fold and hold_out:
-        raise click.UsageError("--fold and --hold-out contradict each other")
+    if sum((bool(fold), bool(hold_out), everybody)) > 1:
+        raise click.UsageError("--fold, --hold-out and --everybody contradict each other")
     import torch
 
     from mamba_hunet.checkpoint import CheckpointConfig, save_checkpoint
@@ -95,13 +103,20 @@ def train(
     run_folder = run_folder or Path("runs") / model_name
     output = output or run_folder / f"{model_name}.safetensors"
     cases = find_cases(data)
-    training_cases, held_out_cases = split_by_patient(cases, held_out_patients(cases, fold) if fold else hold_out, seed)
+    training_cases: list[Case] = cases
+    held_out_cases: list[Case] = []
+    if not everybody:
+        wanted = held_out_patients(cases, fold) if fold else hold_out
+        training_cases, held_out_cases = split_by_patient(cases, wanted, seed)
     held_out = sorted({case.patient for case in held_out_cases})
+    start = _starting_point(initial, model_name, held_out_cases) if initial else None
     console.print(f"{len(training_cases)} cases to train on; held out: {', '.join(held_out) or 'nobody'}")
     settings = TrainingSettings(
         model_name,
+        start.config.model_options if start else {},
         steps=steps,
         seed=seed,
+        initial_weights_sha256=start.sha256 if start else "",
         bfloat16=bfloat16,
         phantoms=phantoms,
         templates=templates,
@@ -122,6 +137,7 @@ def train(
             batches,
             run_folder,
             lambda step, loss: bars.update(training, completed=step, loss=f"loss {loss:.3f}"),
+            start.model.state_dict() if start else None,
         )
     if state.step < steps:
         console.print(f"stopped at step {state.step} of {steps}; the same command goes on from there")
@@ -131,9 +147,28 @@ def train(
         settings.model_options,
         training={
             "settings": asdict(settings),
-            "cases": [f"{case.source}/{case.name}" for case in training_cases],
+            "cases": sorted({*_case_names(training_cases), *(start.config.training.get("cases", ()) if start else ())}),
             "held_out_patients": held_out,
         },
     )
     save_checkpoint(output, state.average, config, torch.float16)
     console.print(f"checkpoint: {output}\n{RESEARCH_USE_ONLY}")
+
+
+def _starting_point(initial: Path, model_name: str, held_out: Sequence[Case]) -> Checkpoint:
+    """The checkpoint to go on from, which must not have seen a patient that is held out now."""
+    from mamba_hunet.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(initial)
+    if checkpoint.config.model_name != model_name:
+        raise UsageError(
+            str(initial), f"holds a {checkpoint.config.model_name}", f"Add --model, or train {model_name} anew"
+        )
+    seen = set(_case_names(held_out)) & set(checkpoint.config.training.get("cases", ()))
+    if seen:
+        raise UsageError(str(initial), f"was trained on {', '.join(sorted(seen))}", "Hold out patients it has not seen")
+    return checkpoint
+
+
+def _case_names(cases: Sequence[Case]) -> list[str]:
+    return [f"{case.source}/{case.name}" for case in cases]

@@ -102,6 +102,13 @@ def test_a_signal_to_the_whole_group_saves_the_last_step(batches: TrainingBatche
     assert saved["step"] == steps_done(tmp_path / "run")[-1]
 
 
+def test_a_run_goes_on_from_given_weights(batches: TrainingBatches, tmp_path: Path):
+    trained = train(SETTINGS, batches, tmp_path / "first")
+    careful = replace(SETTINGS, learning_rate=0.0, initial_weights_sha256="of the first")
+    tuned = train(careful, batches, tmp_path / "second", initial_weights=trained.average.state_dict())
+    assert torch.equal(weights(tuned), weights(trained))
+
+
 def test_progress_is_reported_for_each_step(batches: TrainingBatches, tmp_path: Path):
     seen: list[int] = []
     train(SETTINGS, batches, tmp_path, lambda step, _loss: seen.append(step))

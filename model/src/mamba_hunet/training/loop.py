@@ -3,7 +3,7 @@
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +27,11 @@ class RunMismatchError(UsageError):
 
 
 def train(
-    settings: TrainingSettings, batches: TrainingBatches, run_folder: Path, progress: Progress | None = None
+    settings: TrainingSettings,
+    batches: TrainingBatches,
+    run_folder: Path,
+    progress: Progress | None = None,
+    initial_weights: Mapping[str, Tensor] | None = None,
 ) -> TrainingState:
     """Trains to the last step, going on from the run folder's state if there is one.
 
@@ -39,11 +43,12 @@ def train(
         batches: batch by step number.
         run_folder: gets ``state.pt``, ``settings.json`` and ``log.csv`` (step, loss, learning rate).
         progress: called after each step with the steps done and the loss.
+        initial_weights: the network's state dict to start from; drawn from the seed where there is none.
 
     Raises:
         RunMismatchError: the folder holds another run.
     """
-    state = _open_run(settings, run_folder)
+    state = _open_run(settings, run_folder, initial_weights)
     steps = range(state.step, settings.steps)
     loader = DataLoader(batches, batch_size=None, sampler=steps, num_workers=1, worker_init_fn=_leave_signals_to_parent)
     with (run_folder / "log.csv").open("a", buffering=1) as log, _stop_on_signals() as stopped:
@@ -80,7 +85,9 @@ def train_step(state: TrainingState, slices: Tensor, targets: Tensor) -> float:
     return loss.item()
 
 
-def _open_run(settings: TrainingSettings, run_folder: Path) -> TrainingState:
+def _open_run(
+    settings: TrainingSettings, run_folder: Path, initial_weights: Mapping[str, Tensor] | None
+) -> TrainingState:
     run_folder.mkdir(parents=True, exist_ok=True)
     description = run_folder / "settings.json"
     wanted = json.dumps(asdict(settings), indent=1, sort_keys=True)
@@ -92,6 +99,8 @@ def _open_run(settings: TrainingSettings, run_folder: Path) -> TrainingState:
     state = TrainingState(settings)
     if (run_folder / "state.pt").is_file():
         state.load(run_folder / "state.pt")
+    elif initial_weights is not None:
+        state.start_from(initial_weights)
     return state
 
 

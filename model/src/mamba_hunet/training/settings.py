@@ -20,6 +20,7 @@ class TrainingSettings:
         clip_norm: largest gradient norm.
         bfloat16: autocast to bfloat16; pays only on processors that multiply it natively.
         seed: of weights, batches and dropout.
+        initial_weights_sha256: digest of the checkpoint that the run goes on from; empty for fresh weights.
         batch: how batches are drawn.
         phantoms: synthetic scans drawn for the run, on anatomy that is drawn too.
         templates: synthetic scans drawn for the run on a real head's anatomy.
@@ -36,6 +37,7 @@ class TrainingSettings:
     clip_norm: float = 1.0
     bfloat16: bool = False
     seed: int = 0
+    initial_weights_sha256: str = ""
     batch: BatchSettings = field(default_factory=BatchSettings)
     phantoms: int = 12
     templates: int = 24

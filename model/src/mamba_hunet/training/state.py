@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -28,6 +28,11 @@ class TrainingState:
         self.average.requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(_parameter_groups(self.model, settings.weight_decay), lr=0.0)
         self.step = 0
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Takes over trained weights, as a state dict of the same network."""
+        self.model.load_state_dict(weights)
+        self.average.load_state_dict(weights)
 
     def learning_rate(self) -> float:
         """Learning rate of the next step."""
