@@ -105,6 +105,10 @@ def test_scores_as_json(masks):
     assert (scores["true_lesions"], scores["found_lesions"], scores["marked_lesions"]) == (2, 1, 2)
     assert (scores["true_volume_ml"], scores["marked_volume_ml"]) == pytest.approx((0.08, 0.025))
     assert scores["volume_error_ml"] == pytest.approx(-0.055)
+    assert scores["relative_volume_error"] == pytest.approx(-0.055 / 0.08)
+    assert scores["iou"] == pytest.approx(4 / 17)
+    assert (scores["sensitivity"], scores["specificity"]) == pytest.approx((4 / 16, 983 / 984))
+    assert scores["hd95_mm"] > 5
 
 
 def test_scores_as_a_table(masks):

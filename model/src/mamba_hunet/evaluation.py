@@ -1,81 +1,87 @@
 """Per-case results on labelled scans, with the second rater's agreement beside them where there is one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
-from preprocess_service.pipeline import Scan
 from torch import nn
 
 from mamba_hunet.data.cases import Case
 from mamba_hunet.data.library import read_truth
-from mamba_hunet.inference import segment_scan
-from mamba_hunet.metrics import dice, lesion_detection
+from mamba_hunet.inference import EagerSegmentation, segment_scan
+from mamba_hunet.metrics import Agreement, agreement
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case. Volumes in millilitres; lesion-wise figures as `mamba_hunet.metrics.lesion_detection` defines them.
+    """How well one case was segmented.
 
     Attributes:
-        rater2_dice: Dice of the second rater's mask against the first's, or none.
+        source, case, patient: which scan, of whom.
+        agreement: of the network's mask with the truth.
+        rater2: of the second rater's mask with the truth, or none.
     """
 
     source: str
     case: str
     patient: str
-    dice: float
-    lesion_sensitivity: float
-    lesion_precision: float
-    lesion_f1: float
-    volume_ml: float
-    truth_ml: float
-    rater2_dice: float | None
+    agreement: Agreement
+    rater2: Agreement | None
+
+    def figures(self) -> dict[str, float | None]:
+        """Everything by name, in a fixed order; those of the second rater begin with ``rater2_``."""
+        own = self.agreement.figures()
+        rater2 = self.rater2.figures() if self.rater2 else dict.fromkeys(own)
+        return own | {f"rater2_{name}": value for name, value in rater2.items()}
 
 
-def evaluate(
-    model: nn.Module,
-    cases: Iterable[Case],
-    threshold: float,
-    progress: Callable[[CaseResult], None] | None = None,
-) -> list[CaseResult]:
-    """Segments every volume among the cases with the served system's pipeline and compares it with its truth."""
-    results = []
-    for case in cases:
-        if case.is_volume:
-            results.append(_evaluate_case(model, case, threshold))
-            if progress:
-                progress(results[-1])
-    return results
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One case: the segmentation, the truth (i, j, k) on the scan's grid, and what comes of comparing them."""
+
+    result: CaseResult
+    segmentation: EagerSegmentation
+    truth: NDArray[np.bool_]
 
 
-def _evaluate_case(model: nn.Module, case: Case, threshold: float) -> CaseResult:
+def evaluate_case(model: nn.Module, case: Case, threshold: float) -> Evaluation:
+    """Segments a volume with the served system's pipeline and compares it with its truth.
+
+    Raises:
+        preprocess_service.pipeline.ScanError: the scan cannot be used.
+        mamba_hunet.data.cases.DataError: the truth does not lie on the scan's grid.
+    """
     segmentation = segment_scan(model, case.flair, threshold=threshold)
-    truth = read_truth(case.truth, segmentation.scan) > 0
-    mask = segmentation.lesions.mask
-    found = lesion_detection(mask, truth)
-    voxel_ml = float(np.prod(segmentation.scan.spacing_mm)) / 1000
-    return CaseResult(
+    scan, slice_axis = segmentation.scan, segmentation.manifest.geometry.slice_axis
+    truth = read_truth(case.truth, scan) > 0
+
+    def against_truth(mask: NDArray) -> Agreement:
+        return agreement(mask, truth, scan.spacing_mm, slice_axis)
+
+    result = CaseResult(
         case.source,
         case.name,
         case.patient,
-        dice(mask, truth),
-        found.sensitivity,
-        found.precision,
-        found.f1,
-        float(np.count_nonzero(mask)) * voxel_ml,
-        float(np.count_nonzero(truth)) * voxel_ml,
-        _rater2_dice(case, truth, segmentation.scan),
+        against_truth(segmentation.lesions.mask),
+        against_truth(read_truth(case.rater2, scan)) if case.rater2 else None,
     )
+    return Evaluation(result, segmentation, truth)
 
 
-def _rater2_dice(case: Case, truth: NDArray[np.bool_], scan: Scan) -> float | None:
-    return dice(read_truth(case.rater2, scan) > 0, truth) if case.rater2 else None
+def mean_by_patient(results: Sequence[CaseResult], figure: str) -> float | None:
+    """Mean of a figure with each patient counting once, however many scans there are of them.
 
+    Results in which the figure is not defined are left out; none when that leaves nothing.
 
-def mean_by_patient(results: Sequence[CaseResult]) -> float:
-    """Mean Dice with each patient counting once, however many scans there are of them."""
-    patients = {result.patient for result in results}
-    return fmean(fmean(r.dice for r in results if r.patient == patient) for patient in sorted(patients))
+    Args:
+        results: of any networks' cases.
+        figure: a name of `CaseResult.figures`.
+    """
+    by_patient: dict[str, list[float]] = {}
+    for result in results:
+        value = result.figures()[figure]
+        if value is not None:
+            by_patient.setdefault(result.patient, []).append(value)
+    return fmean(fmean(values) for values in by_patient.values()) if by_patient else None

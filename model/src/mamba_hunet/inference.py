@@ -7,15 +7,16 @@ import numpy as np
 import torch
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, LesionSet, find_lesions
 from numpy.typing import NDArray
-from preprocess_service.pipeline import PrepareOptions, Scan, prepare_scan, read_scan, restore_volume
+from preprocess_service.pipeline import Manifest, PrepareOptions, Scan, prepare_scan, read_scan, restore_volume
 from torch import nn
 
 
 @dataclass(frozen=True)
 class EagerSegmentation:
-    """A scan, the lesion probability on its grid, (i, j, k) float32, and the lesions found in it."""
+    """A scan, how its slices were made, its lesion probability (i, j, k) float32, and the lesions found in it."""
 
     scan: Scan
+    manifest: Manifest
     probability: NDArray[np.float32]
     lesions: LesionSet
 
@@ -58,4 +59,4 @@ def segment_scan(
     )
     probability = restore_volume(prepared.manifest, predictions)
     lesions = find_lesions(probability, scan.affine, scan.spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml)
-    return EagerSegmentation(scan, probability, lesions)
+    return EagerSegmentation(scan, prepared.manifest, probability, lesions)

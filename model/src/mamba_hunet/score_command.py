@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from hunet_client.notice import RESEARCH_USE_ONLY
@@ -27,20 +27,23 @@ def score(mask: Path, truth: Path, as_json: bool) -> None:
     """Compare the lesion mask MASK with TRUTH, both NIfTI files on one grid; any value but 0 is lesion.
 
     A true lesion is found when one of its voxels is marked; a marked lesion is correct when one of its voxels
-    is truly lesion. Voxels that touch, by a corner too, are one lesion.
+    is truly lesion. Voxels that touch, by a corner too, are one lesion. HD95 is the 95th percentile Hausdorff distance.
     """
     from hunet_client.errors import InputError
 
-    from mamba_hunet.metrics import dice, lesion_detection, volume_error_ml
+    from mamba_hunet import metrics
 
     marked, marked_affine, spacing_mm = _read_mask(mask)
     true, true_affine, _ = _read_mask(truth)
     if marked.shape != true.shape or abs(marked_affine - true_affine).max() > GRID_TOLERANCE_MM:
         raise InputError(str(mask), f"is not on the grid of {truth}", "Give two masks of the same scan")
-    detection = lesion_detection(marked, true)
-    voxel_ml = spacing_mm[0] * spacing_mm[1] * spacing_mm[2] / 1000.0
-    results = {
-        "dice": dice(marked, true),
+    detection = metrics.lesion_detection(marked, true)
+    results: dict[str, Any] = {
+        "dice": metrics.dice(marked, true),
+        "iou": metrics.iou(marked, true),
+        "hd95_mm": metrics.hd95_mm(marked, true, spacing_mm),
+        "sensitivity": metrics.sensitivity(marked, true),
+        "specificity": metrics.specificity(marked, true),
         "lesion_sensitivity": detection.sensitivity,
         "lesion_precision": detection.precision,
         "lesion_f1": detection.f1,
@@ -48,9 +51,10 @@ def score(mask: Path, truth: Path, as_json: bool) -> None:
         "found_lesions": detection.found_lesions,
         "marked_lesions": detection.predicted_lesions,
         "correct_lesions": detection.correct_lesions,
-        "true_volume_ml": float(true.sum() * voxel_ml),
-        "marked_volume_ml": float(marked.sum() * voxel_ml),
-        "volume_error_ml": volume_error_ml(marked, true, spacing_mm),
+        "true_volume_ml": metrics.volume_ml(true, spacing_mm),
+        "marked_volume_ml": metrics.volume_ml(marked, spacing_mm),
+        "volume_error_ml": metrics.volume_error_ml(marked, true, spacing_mm),
+        "relative_volume_error": metrics.relative_volume_error(marked, true),
     }
     if as_json:
         click.echo(json.dumps(results, indent=2))
@@ -58,7 +62,7 @@ def score(mask: Path, truth: Path, as_json: bool) -> None:
         _print_table(results, mask, truth)
 
 
-def _print_table(results: dict[str, float], mask: Path, truth: Path) -> None:
+def _print_table(results: dict[str, Any], mask: Path, truth: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -69,7 +73,10 @@ def _print_table(results: dict[str, float], mask: Path, truth: Path) -> None:
     found = f"{results['found_lesions']} of {results['true_lesions']} true lesions found"
     correct = f"{results['correct_lesions']} of {results['marked_lesions']} marked lesions true"
     volumes = f"{results['marked_volume_ml']:.2f} ml marked, {results['true_volume_ml']:.2f} ml true"
-    table.add_row("Dice", f"{results['dice']:.3f}", "voxels")
+    table.add_row("Dice", f"{results['dice']:.3f}", f"voxels; as IoU {results['iou']:.3f}")
+    table.add_row("HD95", f"{results['hd95_mm']:.1f} mm", "distance of the outlines, 95th percentile")
+    table.add_row("Sensitivity", f"{results['sensitivity']:.3f}", "part of the true voxels that is marked")
+    table.add_row("Specificity", f"{results['specificity']:.4f}", "part of all other voxels that is not")
     table.add_row("Lesion-wise sensitivity", f"{results['lesion_sensitivity']:.3f}", found)
     table.add_row("Lesion-wise precision", f"{results['lesion_precision']:.3f}", correct)
     table.add_row("Lesion-wise F1", f"{results['lesion_f1']:.3f}", "sensitivity and precision")

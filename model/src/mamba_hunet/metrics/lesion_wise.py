@@ -1,9 +1,4 @@
-"""How well a lesion mask agrees with the truth: by voxel, by lesion and by volume.
-
-All masks are volumes (i, j, k) on one grid; a voxel is lesion where its value is not zero. What holds when a
-mask is empty is part of each definition: a scan without lesions on which nothing is marked is a perfect
-result, not a missing one.
-"""
+"""Agreement counted in lesions: how many were found, and how many marks are lesions."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,30 +7,10 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
+from mamba_hunet.metrics.masks import Mask, as_masks
+
 # As in the postprocessing: voxels that touch by a face, an edge or a corner are one lesion.
 CONNECTIVITY: Final = 26
-
-
-def dice(mask: NDArray, truth: NDArray) -> float:
-    """Dice similarity: 2 |mask and truth| / (|mask| + |truth|), in [0, 1].
-
-    Both empty: 1. One empty: 0. Raises ValueError when the shapes differ.
-    """
-    mask, truth = _as_masks(mask, truth)
-    marked = np.count_nonzero(mask) + np.count_nonzero(truth)
-    if marked == 0:
-        return 1.0
-    return 2.0 * np.count_nonzero(mask & truth) / marked
-
-
-def volume_error_ml(mask: NDArray, truth: NDArray, spacing_mm: tuple[float, float, float]) -> float:
-    """Marked volume minus true volume in ml: positive when too much is marked.
-
-    Raises ValueError when the shapes differ.
-    """
-    mask, truth = _as_masks(mask, truth)
-    voxels = int(np.count_nonzero(mask)) - int(np.count_nonzero(truth))
-    return voxels * float(np.prod(spacing_mm)) / 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +49,36 @@ def lesion_detection(mask: NDArray, truth: NDArray) -> LesionDetection:
 
     Raises ValueError when the shapes differ or the masks are not volumes.
     """
-    mask, truth = _as_masks(mask, truth)
-    if mask.ndim != 3:
-        raise ValueError(f"lesions are counted in volumes (i, j, k), not in shape {mask.shape}")
+    mask, truth = _as_volumes(mask, truth)
     true_lesions, found_lesions = _count_touched(truth, mask)
     predicted_lesions, correct_lesions = _count_touched(mask, truth)
     return LesionDetection(true_lesions, found_lesions, predicted_lesions, correct_lesions)
 
 
-def _count_touched(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
+def split_by_contact(mask: NDArray, other: NDArray) -> tuple[Mask, Mask]:
+    """The lesions of ``mask`` that share a voxel with ``other``, and those that share none, as two masks (i, j, k).
+
+    Raises ValueError when the shapes differ or the masks are not volumes.
+    """
+    mask, other = _as_volumes(mask, other)
+    labels, _ = _label(mask)
+    touching = mask & np.isin(labels, labels[mask & other])
+    return touching, mask & ~touching
+
+
+def _count_touched(mask: Mask, other: Mask) -> tuple[int, int]:
     """Number of lesions in ``mask``, and how many of them share a voxel with ``other``."""
+    labels, count = _label(mask)
+    return count, len(np.unique(labels[mask & other]))
+
+
+def _label(mask: Mask) -> tuple[NDArray[np.unsignedinteger], int]:
     labels, count = cc3d.connected_components(mask, connectivity=CONNECTIVITY, return_N=True)
-    return int(count), len(np.unique(labels[mask & other]))
+    return labels, int(count)
 
 
-def _as_masks(mask: NDArray, truth: NDArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    mask, truth = np.asarray(mask), np.asarray(truth)
-    if mask.shape != truth.shape:
-        raise ValueError(f"mask {mask.shape} and truth {truth.shape} are not on one grid")
-    return mask != 0, truth != 0
+def _as_volumes(mask: NDArray, other: NDArray) -> tuple[Mask, Mask]:
+    mask, other = as_masks(mask, other)
+    if mask.ndim != 3:
+        raise ValueError(f"lesions are counted in volumes (i, j, k), not in shape {mask.shape}")
+    return mask, other
