@@ -92,10 +92,14 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The cases that can be trained on, and those that are better left out, both in the data's order."""
+    """The cases that can be trained on, and those that are better left out, both in the data's order.
+
+    ``patients``: everybody whose scans were looked at, sorted.
+    """
 
     cases: tuple[CaseFingerprint, ...]
     excluded: tuple[Exclusion, ...]
+    patients: tuple[str, ...]
 
     def of_source(self, source: str) -> tuple[CaseFingerprint, ...]:
         return tuple(case for case in self.cases if case.source == source)
@@ -120,8 +124,9 @@ def take_fingerprint(
     Raises:
         DataError: no case is left.
     """
-    kept, excluded = [], []
+    kept, excluded, patients = [], [], set()
     for case in cases:
+        patients.add(case.patient)
         try:
             measured = measure_case(case)
             reason = fault(measured)
@@ -136,7 +141,7 @@ def take_fingerprint(
     if not kept:
         first = excluded[0] if excluded else Exclusion("the data", "there are no cases")
         raise DataError(first.case, first.reason, "Not one case is left to train on")
-    return Fingerprint(tuple(kept), tuple(excluded))
+    return Fingerprint(tuple(kept), tuple(excluded), tuple(sorted(patients)))
 
 
 def measure_case(case: Case) -> CaseFingerprint:
