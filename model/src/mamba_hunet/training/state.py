@@ -86,6 +86,6 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, o
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in model.named_parameters():
-        spared = parameter.ndim < 2 or name.endswith("A_log")
+        spared = parameter.ndim < 2 or name.endswith(("A_log", "A_logs"))
         (others if spared else matrices).append(parameter)
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
