@@ -71,7 +71,7 @@ def test_each_value_has_its_reason_above_it():
     for key in ("crop", "steps", "planes", "smallest_lesion_ml"):
         place = next(n for n, line in enumerate(lines) if line.startswith(f"{key} ="))
         assert lines[place - 1].startswith("# why ")
-    assert "Research use only" in lines[0]
+    assert "Research use only" in lines[1]
     assert "# two patients" in lines
 
 

@@ -17,6 +17,7 @@ from mamba_hunet.data.cases import DataError
 
 Volume = NDArray[np.float32]
 
+_HEAD, _BRAIN, _REGIONS = "ch2.nii.gz", "ch2bet.nii.gz", "aal.nii.gz"
 # T1 intensity of pure fluid, grey and white matter in ch2.nii.gz.
 FLUID_T1, GREY_T1, WHITE_T1 = 45.0, 87.0, 112.0
 # The box about the lateral and third ventricles, world mm.
@@ -43,16 +44,21 @@ class Template:
     affine: NDArray[np.float64]
 
 
+def has_template(folder: Path) -> bool:
+    """Whether a folder holds the template's files."""
+    return all((folder / name).is_file() for name in (_HEAD, _BRAIN, _REGIONS))
+
+
 def read_template(folder: Path) -> Template:
     """Reads the template from the folder that holds its three files, ``/usr/share/mricron/templates`` on Debian.
 
     Raises:
         DataError: a file is missing.
     """
-    image = _open(folder / "ch2.nii.gz")
+    image = _open(folder / _HEAD)
     t1 = _array(image)
-    brain = ndimage.binary_closing(_array(_open(folder / "ch2bet.nii.gz")) > 0, iterations=4)
-    region = _array(_open(folder / "aal.nii.gz")).astype(np.uint8)
+    brain = ndimage.binary_closing(_array(_open(folder / _BRAIN)) > 0, iterations=4)
+    region = _array(_open(folder / _REGIONS)).astype(np.uint8)
     affine = np.asarray(image.affine, dtype=np.float64)
     ventricle = _ventricles(t1, brain, affine)
     distance = ndimage.distance_transform_edt(~ventricle).astype(np.float32)
@@ -61,7 +67,7 @@ def read_template(folder: Path) -> Template:
 
 def _open(path: Path) -> nibabel.Nifti1Image:
     if not path.is_file():
-        raise DataError(str(path), "no such file", "Install Debian's mricron-data, or train with --templates 0")
+        raise DataError(str(path), "no such file", "Install Debian's mricron-data, or set templates = 0 in the plan")
     image = nibabel.load(path)
     assert isinstance(image, nibabel.Nifti1Image)
     return image

@@ -16,6 +16,7 @@ from mamba_hunet.training.plan import ExcludedCase, Plan
 from mamba_hunet.training.plan_rules import ReasonedPlan
 
 _WIDTH = 118
+_HEAD = "Training plan. Edit what you know better, then: hunet train --data DATA --plan THIS_FILE"
 
 
 class PlanError(InputError):
@@ -31,7 +32,7 @@ def write_plan(reasoned: ReasonedPlan, description: Sequence[str]) -> str:
     """
     plan, reasons = reasoned.plan, reasoned.reasons
     document = tomlkit.document()
-    for line in ("Training plan of hunet plan. " + RESEARCH_USE_ONLY, "", *description):
+    for line in (_HEAD, RESEARCH_USE_ONLY, "", *description):
         _add_comment(document, line)
     for key in ("patients", "smallest_lesion_ml"):
         document.add(tomlkit.nl())
