@@ -21,8 +21,8 @@ from preprocess_service.pipeline import (
     prepare_scan,
     scan_from_array,
 )
-from preprocess_service.pipeline.manifest import Severity
 from preprocess_service.pipeline.manifest_checks import check_manifest
+from preprocess_service.pipeline.quality.result import Component, Measurement, Quality, Severity
 from preprocess_service.pipeline.scan import ScanFormat
 
 from preprocess_service import messages
@@ -55,6 +55,16 @@ manifests = st.builds(
         denoised=st.booleans(),
     ),
     in_plane_mode=st.sampled_from(InPlaneMode),
+    quality=st.lists(
+        st.builds(
+            Component,
+            st.text(max_size=9),
+            st.lists(st.builds(Measurement, st.text(max_size=9), number, st.text(max_size=9), number), max_size=3).map(
+                tuple
+            ),
+        ),
+        max_size=3,
+    ).map(lambda components: Quality(tuple(components))),
     quality_flags=st.lists(
         st.builds(QualityFlag, st.text(max_size=9), st.text(max_size=9), st.sampled_from(Severity)),
         max_size=3,

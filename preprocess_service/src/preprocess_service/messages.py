@@ -12,8 +12,9 @@ from hunet_protocol.v1 import preprocess_pb2 as pb
 from preprocess_service.pipeline.errors import RestoreError
 from preprocess_service.pipeline.geometry import CANVAS_PIXELS, InPlaneMode, SliceGeometry, SlicePlane
 from preprocess_service.pipeline.intensity import Intensity
-from preprocess_service.pipeline.manifest import Manifest, QualityFlag, Severity
+from preprocess_service.pipeline.manifest import Manifest
 from preprocess_service.pipeline.prepare import PrepareOptions
+from preprocess_service.pipeline.quality.result import Component, Measurement, Quality, QualityFlag, Severity
 from preprocess_service.pipeline.scan import ScanFormat
 
 DEFAULT_BATCH_SLICES = 8
@@ -87,6 +88,7 @@ def manifest_message(manifest: Manifest) -> pb.Manifest:
             for flag in manifest.quality_flags
         ],
         software=dict(manifest.software),
+        quality=_quality_message(manifest.quality),
     )
 
 
@@ -113,6 +115,7 @@ def manifest_from_message(message: pb.Manifest) -> Manifest:
             geometry=SliceGeometry(**_fields(message.geometry)),
             intensity=Intensity(**_fields(message.intensity)),
             in_plane_mode=_known(_MODES, message.in_plane_mode, "in_plane_mode"),
+            quality=_quality(message.quality),
             quality_flags=tuple(
                 QualityFlag(flag.code, flag.message, _known(_SEVERITIES, flag.severity, "severity"))
                 for flag in message.quality_flags
@@ -139,6 +142,29 @@ def slices_from_message(message: pb.SliceBatch) -> npt.NDArray[np.float32]:
     return values.reshape(message.count, CANVAS_PIXELS, CANVAS_PIXELS).astype(np.float32, copy=False)
 
 
+def _quality_message(quality: Quality) -> pb.Quality:
+    return pb.Quality(
+        score=quality.score,
+        components=[
+            pb.QualityComponent(
+                name=component.name,
+                score=component.score,
+                measurements=[pb.QualityMeasurement(**asdict(figure)) for figure in component.measurements],
+            )
+            for component in quality.components
+        ],
+    )
+
+
+def _quality(message: pb.Quality) -> Quality:
+    return Quality(
+        tuple(
+            Component(component.name, tuple(Measurement(**_fields(figure)) for figure in component.measurements))
+            for component in message.components
+        )
+    )
+
+
 def _known(table: dict[_Value, _Code], code: int, field: str) -> _Value:
     for value, known in table.items():
         if known == code:
@@ -146,7 +172,7 @@ def _known(table: dict[_Value, _Code], code: int, field: str) -> _Value:
     raise RequestError(f"{field} {code} is unknown", "Use a value of this version of the protocol")
 
 
-def _fields(message: pb.SliceGeometry | pb.Intensity) -> dict[str, Any]:
+def _fields(message: pb.SliceGeometry | pb.Intensity | pb.QualityMeasurement) -> dict[str, Any]:
     return {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}
 
 

@@ -19,8 +19,9 @@ from preprocess_service.pipeline.geometry import (
     to_network,
 )
 from preprocess_service.pipeline.intensity import Intensity, fit_intensity
-from preprocess_service.pipeline.manifest import Manifest, QualityFlag
+from preprocess_service.pipeline.manifest import Manifest
 from preprocess_service.pipeline.prepare import PreparedScan, PrepareOptions, prepare_scan
+from preprocess_service.pipeline.quality.result import Quality, QualityFlag
 from preprocess_service.pipeline.restore import VolumeRestorer, restore_volume
 from preprocess_service.pipeline.scan import Limits, Scan
 
@@ -31,6 +32,7 @@ __all__ = [
     "Manifest",
     "PrepareOptions",
     "PreparedScan",
+    "Quality",
     "QualityFlag",
     "RestoreError",
     "Scan",

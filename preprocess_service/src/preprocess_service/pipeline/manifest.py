@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import version
 
 from preprocess_service.pipeline.geometry import InPlaneMode, SliceGeometry
 from preprocess_service.pipeline.intensity import Intensity
+from preprocess_service.pipeline.quality.result import Quality, QualityFlag
 from preprocess_service.pipeline.scan import ScanFormat
 
 MANIFEST_VERSION = 1
 _SOFTWARE = ("hunet-preprocess-service", "numpy", "scipy", "nibabel")
-
-
-class Severity(StrEnum):
-    """How much a quality flag matters."""
-
-    INFO = "info"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class QualityFlag:
-    """Something a reader of the result should know about the scan; `code` is stable, for machines."""
-
-    code: str
-    message: str
-    severity: Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +35,7 @@ class Manifest:
     geometry: SliceGeometry
     intensity: Intensity
     in_plane_mode: InPlaneMode
+    quality: Quality
     quality_flags: tuple[QualityFlag, ...]
     software: tuple[tuple[str, str], ...]
 

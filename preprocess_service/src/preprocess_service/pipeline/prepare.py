@@ -12,7 +12,7 @@ from preprocess_service.pipeline.geometry import InPlaneMode, SlicePlane, orient
 from preprocess_service.pipeline.head import find_head
 from preprocess_service.pipeline.intensity import Intensity, denoise, fit_intensity
 from preprocess_service.pipeline.manifest import MANIFEST_VERSION, Manifest, software_versions
-from preprocess_service.pipeline.quality import find_quality_flags
+from preprocess_service.pipeline.quality import assess_quality
 from preprocess_service.pipeline.scan import Scan
 
 # The head's outline, fat and skin included, relative to brain tissue's grey value.
@@ -66,6 +66,7 @@ def prepare_scan(scan: Scan, options: PrepareOptions | None = None) -> PreparedS
         in_plane_mode=options.in_plane_mode,
         head_bounds=head_bounds,
     )
+    quality, flags = assess_quality(scan, geometry, intensity, options.in_plane_mode, head_bounds)
     manifest = Manifest(
         manifest_version=MANIFEST_VERSION,
         input_sha256=scan.sha256,
@@ -78,7 +79,8 @@ def prepare_scan(scan: Scan, options: PrepareOptions | None = None) -> PreparedS
         geometry=geometry,
         intensity=intensity,
         in_plane_mode=options.in_plane_mode,
-        quality_flags=find_quality_flags(scan.spacing_mm, geometry, options.in_plane_mode, head_bounds),
+        quality=quality,
+        quality_flags=flags,
         software=software_versions(),
     )
     return PreparedScan(scan, manifest)

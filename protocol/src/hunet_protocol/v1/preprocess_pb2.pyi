@@ -306,6 +306,98 @@ class QualityFlag(_message.Message):
 Global___QualityFlag: _TypeAlias = QualityFlag  # noqa: Y015
 
 @_typing.final
+class QualityMeasurement(_message.Message):
+    """One figure measured in the scan. Names, units and what is ordinary: docs/preprocessing.md."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """stable, for machines: "ghosting" """
+    value: _builtins.float
+    unit: _builtins.str
+    """"mm", "tissue" for a share of tissue's grey value, or none"""
+    score: _builtins.float
+    """1 as in ordinary FLAIR scans, 0.5 where warnings begin, 0 where results mean little"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.float = ...,
+        unit: _builtins.str = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "score", b"score", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QualityMeasurement: _TypeAlias = QualityMeasurement  # noqa: Y015
+
+@_typing.final
+class QualityComponent(_message.Message):
+    """One side of quality: "contrast", "motion", "noise", "coverage" or "resolution"."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    MEASUREMENTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    score: _builtins.float
+    """The lowest of its measurements; absent when it could not be assessed on this scan."""
+    @_builtins.property
+    def measurements(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityMeasurement]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        score: _builtins.float | None = ...,
+        measurements: _abc.Iterable[Global___QualityMeasurement] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "measurements", b"measurements", "name", b"name", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___QualityComponent: _TypeAlias = QualityComponent  # noqa: Y015
+
+@_typing.final
+class Quality(_message.Message):
+    """How good the scan is for this system. A low score is never a reason to refuse it; the quality flags say it in words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORE_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    score: _builtins.float
+    """That of the weakest component, in [0, 1]; absent when none could be assessed."""
+    @_builtins.property
+    def components(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityComponent]: ...
+    def __init__(
+        self,
+        *,
+        score: _builtins.float | None = ...,
+        components: _abc.Iterable[Global___QualityComponent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "components", b"components", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___Quality: _TypeAlias = Quality  # noqa: Y015
+
+@_typing.final
 class Manifest(_message.Message):
     """Everything that is needed to go back to the scan's grid, and to say how its slices were made."""
 
@@ -344,6 +436,7 @@ class Manifest(_message.Message):
     IN_PLANE_MODE_FIELD_NUMBER: _builtins.int
     QUALITY_FLAGS_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
     manifest_version: _builtins.int
     input_sha256: _builtins.str
     input_bytes: _builtins.int
@@ -369,6 +462,10 @@ class Manifest(_message.Message):
     def software(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Distribution name to version."""
 
+    @_builtins.property
+    def quality(self) -> Global___Quality:
+        """Empty where the service is older than this field."""
+
     def __init__(
         self,
         *,
@@ -385,10 +482,11 @@ class Manifest(_message.Message):
         in_plane_mode: Global___InPlaneMode.ValueType = ...,
         quality_flags: _abc.Iterable[Global___QualityFlag] | None = ...,
         software: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        quality: Global___Quality | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["geometry", b"geometry", "intensity", b"intensity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["geometry", b"geometry", "intensity", b"intensity", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine", b"affine", "format", b"format", "geometry", b"geometry", "in_plane_mode", b"in_plane_mode", "input_bytes", b"input_bytes", "input_sha256", b"input_sha256", "intensity", b"intensity", "manifest_version", b"manifest_version", "nifti_header", b"nifti_header", "quality_flags", b"quality_flags", "shape", b"shape", "software", b"software", "spacing_mm", b"spacing_mm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine", b"affine", "format", b"format", "geometry", b"geometry", "in_plane_mode", b"in_plane_mode", "input_bytes", b"input_bytes", "input_sha256", b"input_sha256", "intensity", b"intensity", "manifest_version", b"manifest_version", "nifti_header", b"nifti_header", "quality", b"quality", "quality_flags", b"quality_flags", "shape", b"shape", "software", b"software", "spacing_mm", b"spacing_mm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
