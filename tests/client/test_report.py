@@ -48,6 +48,7 @@ def segmentation(probability=None, *, weights_sha256="ff" * 32, **manifest_chang
         probability=probability,
         lesions=find_lesions(probability, AFFINE, SPACING_MM, min_lesion_ml=0.006),
         manifest=manifest(**manifest_changes),
+        planes=("axial",),
         model=Model("mamba_hunet", "3", weights_sha256),
         elapsed_s=1.5,
     )

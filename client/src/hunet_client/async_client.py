@@ -14,7 +14,8 @@ from hunet_client.deadline import Deadline
 from hunet_client.errors import DeadlineExceededError, UsageError
 from hunet_client.grpc_preprocess import GrpcPreprocessTransport
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD, find_lesions
-from hunet_client.scan_run import ProgressCallback, Route, ScanRun
+from hunet_client.plane_runs import ProgressCallback, read_planes
+from hunet_client.scan_run import Route
 from hunet_client.scan_source import ScanSource
 from hunet_client.segmentation import Segmentation, grid_of
 from hunet_client.settings import ClientSettings
@@ -73,6 +74,7 @@ class AsyncSegmentationClient:
         model: str = DEFAULT_MODEL,
         threshold: float = DEFAULT_THRESHOLD,
         min_lesion_ml: float = DEFAULT_MIN_LESION_ML,
+        single_plane: bool = False,
         priority: Priority = "routine",
         progress: ProgressCallback | None = None,
         deadline_s: float | None = None,
@@ -80,10 +82,11 @@ class AsyncSegmentationClient:
         """Segments one scan: a NIfTI file, or the bytes of one.
 
         Lesions are where the probability is at least `threshold`, (0, 1]; those under `min_lesion_ml`
-        millilitres are dropped. Urgent scans overtake routine ones in Triton's queue. `progress(slices_done,
-        slices_total)` is called in the event loop after every batch. After `deadline_s` seconds (by default
-        `settings.timeouts.scan_s`) all work on the scan is cancelled, here and in the services. `file_name`
-        is what errors and the report call it.
+        millilitres are dropped. A scan of near-isotropic voxels is read in all three planes and averaged, which
+        takes three times as long, unless `single_plane`. Urgent scans overtake routine ones in Triton's queue.
+        `progress(slices_done, slices_total)` is called in the event loop after every batch. After `deadline_s`
+        seconds (by default `settings.timeouts.scan_s`) all work on the scan is cancelled, here and in the services.
+        `file_name` is what errors and the report call it.
 
         Raises the errors of `hunet_client.errors`: InputError, ServiceError, UsageError, ResponseError.
         """
@@ -102,17 +105,20 @@ class AsyncSegmentationClient:
                 retry=self.settings.retry,
                 deadline=deadline,
             )
-            probability, manifest, used_model = await ScanRun(source, route, progress).volume()
-            affine, spacing_mm = grid_of(manifest)
+            read = await read_planes(source, route, progress, single_plane=single_plane)
+            affine, spacing_mm = grid_of(read.manifest)
             lesions = await anyio.to_thread.run_sync(
-                lambda: find_lesions(probability, affine, spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml)
+                lambda: find_lesions(
+                    read.probability, affine, spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml
+                )
             )
             return Segmentation(
                 file_name=source.file_name,
-                probability=probability,
+                probability=read.probability,
                 lesions=lesions,
-                manifest=manifest,
-                model=used_model,
+                manifest=read.manifest,
+                planes=read.planes,
+                model=read.model,
                 elapsed_s=time.monotonic() - started,
             )
         raise DeadlineExceededError(

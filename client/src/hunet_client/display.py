@@ -11,6 +11,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import nibabel as nib
 import numpy as np
@@ -32,7 +33,8 @@ _HANGING = {
     1: ((2, "S"), (0, "R")),
     2: ((1, "A"), (0, "R")),
 }
-_PLANES = ("sagittal", "coronal", "axial")
+Plane = Literal["axial", "coronal", "sagittal"]
+_PLANES: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Hanging:
     whether the slice number grows towards the patient's right, front or head.
     """
 
-    plane: str
+    plane: Plane
     slice_axis: int
     row_axis: int
     column_axis: int

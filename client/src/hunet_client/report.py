@@ -14,6 +14,7 @@ import numpy as np
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from pydantic import BaseModel, ConfigDict, Field
 
+from hunet_client.display import Plane
 from hunet_client.lesions import CONNECTIVITY, Lesion
 from hunet_client.notice import RESEARCH_USE_ONLY
 from hunet_client.segmentation import Segmentation
@@ -71,7 +72,8 @@ class ModelUsed(_Part):
 class Preprocessing(_Part):
     """How the network's slices were made. z = (value clipped to clip_low..clip_high - center) / scale."""
 
-    slice_axis: int = Field(ge=0, le=2, description="Axis of the scan that numbers the slices: 0 is i, 2 is k")
+    planes: tuple[Plane, ...] = Field(min_length=1, description="Read in these planes; probabilities are their mean")
+    slice_axis: int = Field(ge=0, le=2, description="Axis that numbers the first plane's slices: 0 is i, 2 is k")
     slice_count: int = Field(ge=1)
     in_plane_mode: Literal["resample_1mm", "resize"]
     clip_low: float
@@ -104,7 +106,7 @@ class Report(_Part):
     """Lesions of multiple sclerosis on one FLAIR scan. Research use only."""
 
     # The first number changes when a reader of the old report could misread the new one.
-    schema_version: Literal["1.0"] = "1.0"
+    schema_version: Literal["1.1"] = "1.1"
     research_use_only: str = RESEARCH_USE_ONLY
     input: InputScan
     lesion_count: int = Field(ge=0)
@@ -142,7 +144,7 @@ def build_report(segmentation: Segmentation) -> Report:
                 version=segmentation.model.version,
                 weights_sha256=segmentation.model.weights_sha256,
             ),
-            preprocessing=_preprocessing(manifest),
+            preprocessing=_preprocessing(manifest, segmentation.planes),
             postprocessing=Postprocessing(
                 threshold=found.threshold, min_lesion_ml=found.min_lesion_ml, connectivity=CONNECTIVITY
             ),
@@ -171,10 +173,11 @@ def _flag(flag: pb.QualityFlag) -> QualityFlag:
     return QualityFlag(code=flag.code, message=flag.message, severity=severity)
 
 
-def _preprocessing(manifest: pb.Manifest) -> Preprocessing:
+def _preprocessing(manifest: pb.Manifest, planes: tuple[Plane, ...]) -> Preprocessing:
     resized = manifest.in_plane_mode == pb.IN_PLANE_MODE_RESIZE
     intensity = manifest.intensity
     return Preprocessing(
+        planes=planes,
         slice_axis=manifest.geometry.slice_axis,
         slice_count=manifest.geometry.slice_count,
         in_plane_mode="resize" if resized else "resample_1mm",

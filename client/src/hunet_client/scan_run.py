@@ -1,4 +1,4 @@
-"""One scan's way through both services."""
+"""One scan's way through both services, in one plane."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ from hunet_client.transport import (
 )
 from hunet_client.volume_stream import receive_volume
 
-ProgressCallback = Callable[[int, int], None]
+# Called with the slices predicted so far and the manifest that says of how many.
+PlaneProgress = Callable[[int, pb.Manifest], None]
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,17 @@ class ScanRun:
     first prediction.
     """
 
-    def __init__(self, source: ScanSource, route: Route, progress: ProgressCallback | None) -> None:
+    def __init__(
+        self,
+        source: ScanSource,
+        route: Route,
+        progress: PlaneProgress,
+        slice_plane: pb.SlicePlane.ValueType = pb.SLICE_PLANE_UNSPECIFIED,
+    ) -> None:
         self._source = source
         self._route = route
-        self._progress = progress or (lambda done, total: None)
+        self._progress = progress
+        self._slice_plane = slice_plane
         self._manifest: pb.Manifest | None = None
         self._ledger = SliceLedger(0)
         self._model: Model | None = None
@@ -115,7 +123,7 @@ class ScanRun:
             self._ledger.end_stream()
 
     async def _preprocess_requests(self, digest: hashlib._Hash) -> AsyncGenerator[pb.PreprocessRequest]:
-        options = pb.PreprocessOptions(batch_slices=self._route.batch_slices)
+        options = pb.PreprocessOptions(batch_slices=self._route.batch_slices, slice_plane=self._slice_plane)
         yield pb.PreprocessRequest(header=pb.PreprocessHeader(file_name=self._source.file_name, options=options))
         async for chunk in self._source.chunks():
             digest.update(chunk)
@@ -135,7 +143,8 @@ class ScanRun:
                         )
                 self._note_model(model)
                 self._ledger.add_prediction(batch.first, probability)
-                self._progress(self._ledger.predicted_count, self._ledger.slice_count)
+                assert self._manifest is not None
+                self._progress(self._ledger.predicted_count, self._manifest)
 
     def _note_model(self, model: Model) -> None:
         if self._model not in (None, model):

@@ -35,6 +35,11 @@ from hunet_client.notice import RESEARCH_USE_ONLY
     show_default=True,
     help="Drop lesions smaller than this many millilitres.",
 )
+@click.option(
+    "--single-plane",
+    is_flag=True,
+    help="Read thin slices in one plane instead of three: a third of the time, more false marks.",
+)
 @click.option("--probability", is_flag=True, help="Write probability.nii.gz as well.")
 @click.option("--urgent", is_flag=True, help="Overtake routine scans in Triton's queue.")
 @click.option(

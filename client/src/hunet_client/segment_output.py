@@ -16,7 +16,7 @@ from rich.table import Table
 
 from hunet_client.notice import RESEARCH_USE_ONLY
 from hunet_client.output_files import OutputFiles
-from hunet_client.scan_run import ProgressCallback
+from hunet_client.plane_runs import ProgressCallback
 from hunet_client.segment_outcome import FailedScan, SegmentedScan
 
 Outcomes = Sequence[SegmentedScan | FailedScan]

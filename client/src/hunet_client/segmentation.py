@@ -8,6 +8,7 @@ import numpy as np
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
 
+from hunet_client.display import Plane
 from hunet_client.lesions import LesionSet
 from hunet_client.transport import Model
 
@@ -17,13 +18,15 @@ class Segmentation:
     """The lesions of one scan, on the scan's own grid. Research use only.
 
     probability: (i, j, k) float32 in [0, 1]. `manifest` says how the scan was preprocessed and carries its
-    geometry, digest and quality flags. `model` is the model that answered.
+    geometry, digest and quality flags. `planes` are those it was read in; the probability is their mean. `model`
+    is the model that answered.
     """
 
     file_name: str
     probability: NDArray[np.float32]
     lesions: LesionSet
     manifest: pb.Manifest
+    planes: tuple[Plane, ...]
     model: Model
     elapsed_s: float
 

@@ -13,7 +13,7 @@ from anyio.from_thread import start_blocking_portal
 
 from hunet_client.async_client import DEFAULT_MODEL, AsyncSegmentationClient
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD
-from hunet_client.scan_run import ProgressCallback
+from hunet_client.plane_runs import ProgressCallback
 from hunet_client.segmentation import Segmentation
 from hunet_client.settings import ClientSettings
 from hunet_client.transport import InferenceTransport, PreprocessTransport, Priority
@@ -65,6 +65,7 @@ class SegmentationClient:
         model: str = DEFAULT_MODEL,
         threshold: float = DEFAULT_THRESHOLD,
         min_lesion_ml: float = DEFAULT_MIN_LESION_ML,
+        single_plane: bool = False,
         priority: Priority = "routine",
         progress: ProgressCallback | None = None,
         deadline_s: float | None = None,
@@ -78,6 +79,7 @@ class SegmentationClient:
                 model=model,
                 threshold=threshold,
                 min_lesion_ml=min_lesion_ml,
+                single_plane=single_plane,
                 priority=priority,
                 progress=progress,
                 deadline_s=deadline_s,

@@ -6,14 +6,23 @@ from pathlib import Path
 import numpy as np
 import torch
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, LesionSet, find_lesions
+from hunet_client.planes import further_planes
 from numpy.typing import NDArray
-from preprocess_service.pipeline import Manifest, PrepareOptions, Scan, prepare_scan, read_scan, restore_volume
+from preprocess_service.pipeline import (
+    Manifest,
+    PrepareOptions,
+    Scan,
+    SlicePlane,
+    prepare_scan,
+    read_scan,
+    restore_volume,
+)
 from torch import nn
 
 
 @dataclass(frozen=True)
 class EagerSegmentation:
-    """A scan, how its slices were made, its lesion probability (i, j, k) float32, and the lesions found in it."""
+    """A scan, how its first plane's slices were made, its lesion probability (i, j, k) float32, and its lesions."""
 
     scan: Scan
     manifest: Manifest
@@ -34,29 +43,41 @@ def segment_scan(
     *,
     threshold: float,
     min_lesion_ml: float = DEFAULT_MIN_LESION_ML,
-    options: PrepareOptions | None = None,
+    single_plane: bool = False,
     batch_slices: int = 8,
 ) -> EagerSegmentation:
-    """Segments one scan with the pipeline and postprocessing of the served system.
+    """Segments one scan with the pipeline, planes and postprocessing of the served system.
 
     Args:
         model: slices to logits, in eval mode.
         path: the scan.
         threshold: lesion probability from which a voxel counts.
         min_lesion_ml: smaller lesions are dropped.
-        options: of the preprocessing; its defaults when none.
+        single_plane: read thin slices in their own plane only.
         batch_slices: slices in one network call.
 
     Raises:
         preprocess_service.pipeline.ScanError: the file is not a usable scan.
     """
     scan = read_scan(path, file_name=str(path))
-    prepared = prepare_scan(scan, options or PrepareOptions())
+    probability, manifest = _predict_plane(model, scan, SlicePlane.AUTO, batch_slices)
+    slice_axis = manifest.geometry.slice_axis
+    others = () if single_plane else further_planes(scan.affine, scan.spacing_mm, slice_axis)
+    for plane in others:
+        probability += _predict_plane(model, scan, SlicePlane(plane), batch_slices)[0]
+    if others:
+        probability /= np.float32(1 + len(others))
+    lesions = find_lesions(probability, scan.affine, scan.spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml)
+    return EagerSegmentation(scan, manifest, probability, lesions)
+
+
+def _predict_plane(
+    model: nn.Module, scan: Scan, plane: SlicePlane, batch_slices: int
+) -> tuple[NDArray[np.float32], Manifest]:
+    prepared = prepare_scan(scan, PrepareOptions(slice_plane=plane))
     count = prepared.manifest.geometry.slice_count
     predictions = (
         (first, predict_slices(model, prepared.slices(first, min(batch_slices, count - first))))
         for first in range(0, count, batch_slices)
     )
-    probability = restore_volume(prepared.manifest, predictions)
-    lesions = find_lesions(probability, scan.affine, scan.spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml)
-    return EagerSegmentation(scan, prepared.manifest, probability, lesions)
+    return restore_volume(prepared.manifest, predictions), prepared.manifest
