@@ -137,7 +137,7 @@ def _document(network: EvaluatedNetwork, results: Sequence[CaseResult]) -> dict[
 # Heading, figure, decimals. Sensitivity, precision and F1 are lesion-wise here.
 _COLUMNS = (
     ("Dice", "dice", 3),
-    ("rater 2", "rater2_dice", 3),
+    ("rater2", "rater2_dice", 3),
     ("HD95", "hd95_mm", 1),
     ("sens.", "lesion_sensitivity", 2),
     ("prec.", "lesion_precision", 2),
@@ -153,7 +153,13 @@ def _print_table(network: EvaluatedNetwork, results: Sequence[CaseResult]) -> No
     title = f"Mean Dice by patient: {mean_by_patient(results, 'dice'):.3f}"
     made_by = f"{network.network} {network.checkpoint_sha256[:12]}, threshold {network.threshold:g}."
     units = "HD95 in mm, volumes in ml. Sensitivity, precision and F1 are lesion-wise."
-    table = Table(title=title, caption=f"{made_by} {units} {RESEARCH_USE_ONLY}", box=box.SIMPLE_HEAD)
+    table = Table(
+        title=title,
+        caption=f"{made_by} {units} {RESEARCH_USE_ONLY}",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for heading in ("case", "patient"):
         table.add_column(heading, overflow="fold")
     for heading, _, _ in _COLUMNS:
@@ -164,7 +170,8 @@ def _print_table(network: EvaluatedNetwork, results: Sequence[CaseResult]) -> No
             table.add_row(result.case, result.patient, *_cells(result.figures()))
         count = len({result.patient for result in of_source})
         means = {figure: mean_by_patient(of_source, figure) for _, figure, _ in _COLUMNS}
-        table.add_row(f"mean {source}", f"{count} patient{'s' if count > 1 else ''}", *_cells(means), style="bold")
+        patients = f"{count} patient{'s' if count > 1 else ''}"
+        table.add_row(f"mean {source}", patients, *_cells(means), style="bold")
         table.add_section()
     Console().print(table)
 

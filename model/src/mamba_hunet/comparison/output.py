@@ -65,7 +65,8 @@ def as_tables(comparison: Comparison) -> Group:
 
 def _title(comparison: Comparison) -> str:
     cases, patients = comparison.case_count, len(comparison.patients)
-    return f"{cases} cases of {patients} patients, {_LEVELS[comparison.level]}: mean and 95% interval"
+    whose = f"{cases} case{'s' if cases > 1 else ''} of {patients} patient{'s' if patients > 1 else ''}"
+    return f"{whose}, {_LEVELS[comparison.level]}: mean and 95% interval"
 
 
 def _differences_title(comparison: Comparison) -> str:
