@@ -1,8 +1,10 @@
 """Builds the selective-scan library with CMake, beside its Python package. All else is in pyproject.toml."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cmake
 import ninja
@@ -30,6 +32,13 @@ class CMakeLibrary(build_ext):
         subprocess.run([program, "-G", "Ninja", "-S", SOURCE, "-B", BUILD, *options], check=True)
         subprocess.run([program, "--build", BUILD], check=True)
         subprocess.run([program, "--install", BUILD, "--prefix", destination], check=True)
+
+    def copy_file(self, infile: str, outfile: str, **options: Any) -> tuple[str, bool]:
+        """Into the sources of an editable install: processes that run keep the library that they have open, and those
+        that start never see half of one."""
+        complete, copied = super().copy_file(infile, f"{outfile}.new", **options)
+        os.replace(complete, outfile)
+        return outfile, copied
 
 
 setup(

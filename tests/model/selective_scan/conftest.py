@@ -51,6 +51,39 @@ def make_inputs() -> MakeInputs:
     return make
 
 
+@pytest.fixture(scope="session")
+def make_image_inputs() -> MakeInputs:
+    """Makes (x, projected, dt_weight, dt_bias, A, D) of a selective scan over images."""
+
+    def make(
+        batch: int = 2,
+        height: int = 5,
+        width: int = 7,
+        channels: int = 6,
+        dt_rank: int = 2,
+        d_state: int = 4,
+        *,
+        dtype: torch.dtype = torch.float32,
+        seed: int = 0,
+    ) -> list[Tensor]:
+        generator = torch.Generator().manual_seed(seed)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+        inputs = [
+            normal(batch, height, width, channels),
+            normal(batch, height, width, 4, dt_rank + 2 * d_state),
+            normal(4, channels, dt_rank) / 2,
+            normal(4, channels) - 1,
+            -torch.exp(normal(4 * channels, d_state)),
+            normal(4 * channels),
+        ]
+        return [tensor.to(dtype) for tensor in inputs]
+
+    return make
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """These inputs are small: a second thread would only wait for the cores that other tests use."""

@@ -1,5 +1,5 @@
 // Compiled with -mavx2 -mfma.
-#include "backward.h"
+#include "kernels_of.h"
 
 namespace mamba_hunet {
 const Kernels<float> kAvx2Float = kernels<Simd<float, 8>>();

@@ -1,5 +1,5 @@
 // Compiled with -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma.
-#include "backward.h"
+#include "kernels_of.h"
 
 namespace mamba_hunet {
 const Kernels<float> kAvx512Float = kernels<Simd<float, 16>>();

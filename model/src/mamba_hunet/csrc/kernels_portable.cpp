@@ -1,5 +1,5 @@
 // For every CPU: 128-bit vectors, which all 64-bit x86 and Arm have. Also the double precision of gradient checks.
-#include "backward.h"
+#include "kernels_of.h"
 
 namespace mamba_hunet {
 const Kernels<float> kPortableFloat = kernels<Simd<float, 4>>();

@@ -1,30 +1,10 @@
 // Cuts a scan into independent pieces, hands them to the instruction set's kernels, and adds up what they share.
 #include "selective_scan.h"
 
-#include <algorithm>
-#include <memory>
-#include <new>
-
-#include "isa.h"
+#include "tasks.h"
 
 namespace mamba_hunet {
 namespace {
-
-// Channels whose shares of dB and dC are added up within one task. Fixed, so that the order of the sums is.
-constexpr int64_t kChannelsPerTask = 64;
-
-const Kernels<float>& kernels_for(float) { return float_kernels(); }
-const Kernels<double>& kernels_for(double) { return kPortableDouble; }
-
-struct Free {
-  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(64)); }
-};
-
-template <class Scalar>
-std::unique_ptr<Scalar[], Free> allocate(int64_t count) {
-  return std::unique_ptr<Scalar[], Free>(
-      static_cast<Scalar*>(::operator new(sizeof(Scalar) * std::max<int64_t>(count, 1), std::align_val_t(64))));
-}
 
 // Every batch entry's groups, each cut into ranges of at most channels_per_range channels.
 struct Partition {
@@ -45,13 +25,23 @@ struct Partition {
   int64_t channels_per_range, ranges_per_group;
 };
 
-// sum[i] += each of `shares` rows of `count` numbers, row by row.
+// Each batch entry's and group's (d_state, length) of B and of C, as (length, 2 d_state): what a step needs lies
+// together.
 template <class Scalar>
-void add_shares(const Scalar* shares, int64_t rows, int64_t count, Scalar* sum, const ParallelFor& parallel_for) {
-  parallel_for(count, [&](int64_t begin, int64_t end) {
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t i = begin; i < end; ++i) sum[i] += shares[row * count + i];
+std::unique_ptr<Scalar[], Free> interleave(const Shape& shape, const Scalar* B, const Scalar* C,
+                                           const ParallelFor& parallel_for) {
+  const int64_t rows = shape.batch * shape.groups, size = shape.d_state * shape.length;
+  auto BC = allocate<Scalar>(2 * rows * size);
+  parallel_for(rows * shape.length, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t from = i / shape.length * size + i % shape.length, to = i * 2 * shape.d_state;
+      for (int64_t n = 0; n < shape.d_state; ++n) {
+        BC[to + n] = B[from + n * shape.length];
+        BC[to + shape.d_state + n] = C[from + n * shape.length];
+      }
+    }
   });
+  return BC;
 }
 
 }  // namespace
@@ -60,8 +50,9 @@ template <class Scalar>
 void selective_scan(const Shape& shape, const Inputs<Scalar>& inputs, Scalar* y, const ParallelFor& parallel_for) {
   const Kernels<Scalar>& kernels = kernels_for(Scalar());
   const Partition partition(shape, kernels.lanes);
+  const auto BC = interleave(shape, inputs.B, inputs.C, parallel_for);
   parallel_for(partition.count(), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) kernels.forward(shape, inputs, partition.range(i), y);
+    for (int64_t i = begin; i < end; ++i) kernels.forward(shape, inputs, BC.get(), partition.range(i), y);
   });
 }
 
@@ -75,6 +66,7 @@ void selective_scan_backward(const Shape& shape, const Inputs<Scalar>& inputs, c
 
   // The first range of a group writes its share of dB and dC in place, the others theirs beside it.
   const int64_t extra = partition.ranges_per_group - 1;
+  const auto BC = interleave(shape, inputs.B, inputs.C, parallel_for);
   const auto shares_B = allocate<Scalar>(extra * size_B), shares_C = allocate<Scalar>(extra * size_B);
   const auto shares_A = allocate<Scalar>(shape.batch * size_A);
   const auto shares_D = allocate<Scalar>(shape.batch * shape.dim),
@@ -85,7 +77,7 @@ void selective_scan_backward(const Shape& shape, const Inputs<Scalar>& inputs, c
     for (int64_t i = begin; i < end; ++i) {
       const ChannelRange range = partition.range(i);
       const int64_t at = (range.batch * shape.groups + range.group) * per_group, part = partition.part(i);
-      kernels.backward(shape, inputs, grad_y, gradients,
+      kernels.backward(shape, inputs, BC.get(), grad_y, gradients,
                        {range, part == 0 ? gradients.B + at : shares_B.get() + (part - 1) * size_B + at,
                         part == 0 ? gradients.C + at : shares_C.get() + (part - 1) * size_B + at,
                         shares_A.get() + range.batch * size_A, shares_D.get() + range.batch * shape.dim,
@@ -95,14 +87,9 @@ void selective_scan_backward(const Shape& shape, const Inputs<Scalar>& inputs, c
 
   add_shares(shares_B.get(), extra, size_B, gradients.B, parallel_for);
   add_shares(shares_C.get(), extra, size_B, gradients.C, parallel_for);
-  const auto add_batch = [&](const Scalar* shares, int64_t count, Scalar* sum) {
-    if (!sum) return;
-    std::fill(sum, sum + count, Scalar(0));
-    add_shares(shares, shape.batch, count, sum, parallel_for);
-  };
-  add_batch(shares_A.get(), size_A, gradients.A);
-  add_batch(shares_D.get(), shape.dim, gradients.D);
-  add_batch(shares_bias.get(), shape.dim, gradients.delta_bias);
+  sum_shares(shares_A.get(), shape.batch, size_A, gradients.A, parallel_for);
+  sum_shares(shares_D.get(), shape.batch, shape.dim, gradients.D, parallel_for);
+  sum_shares(shares_bias.get(), shape.batch, shape.dim, gradients.delta_bias, parallel_for);
 }
 
 template void selective_scan(const Shape&, const Inputs<float>&, float*, const ParallelFor&);

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 namespace mamba_hunet {
 namespace {
@@ -22,6 +25,17 @@ struct Simd {
     return v;
   }
   static void store(Scalar* to, Vec v) { std::memcpy(to, &v, sizeof v); }
+  // The first `count` numbers only; the other lanes are 0.
+  static Vec load(const Scalar* from, int count) {
+    if (count == kLanes) return load(from);
+    Vec v = {};
+    for (int i = 0; i < count; ++i) v[i] = from[i];
+    return v;
+  }
+  static void store(Scalar* to, Vec v, int count) {
+    if (count == kLanes) return store(to, v);
+    for (int i = 0; i < count; ++i) to[i] = v[i];
+  }
   static Vec broadcast(Scalar s) { return broadcast(s, std::make_integer_sequence<int, kLanes>{}); }
 
   // Where v is NaN the result is NaN.
@@ -41,6 +55,17 @@ struct Simd {
     }
   }
 
+  // The sum over the lanes of each of kLanes vectors: halves of pairs of vectors are added until one is left.
+  template <int kSize = 1>
+  static Vec sum_lanes(Vec (&rows)[kLanes]) {
+    if constexpr (kSize == kLanes) {
+      return rows[0];
+    } else {
+      add_across<kSize>(rows, std::make_integer_sequence<int, kLanes>{});
+      return sum_lanes<kSize * 2>(rows);
+    }
+  }
+
  private:
   // Hides a constant from GCC, which makes a comparison with a known one two instructions instead of one max or min.
   static Vec unknown(Vec v) {
@@ -52,6 +77,14 @@ struct Simd {
   template <int... kLane>
   static Vec broadcast(Scalar s, std::integer_sequence<int, kLane...>) {
     return Vec{((void)kLane, s)...};
+  }
+  template <int kSize, int... kLane>
+  static void add_across(Vec (&rows)[kLanes], std::integer_sequence<int, kLane...>) {
+    for (int i = 0; i < kLanes; i += 2 * kSize) {
+      const Vec a = rows[i], b = rows[i + kSize];
+      rows[i] = __builtin_shufflevector(a, b, (kLane & kSize ? kLane + kLanes : kLane)...) +
+                __builtin_shufflevector(a, b, (kLane & kSize ? (kLane ^ kSize) + kLanes : kLane ^ kSize)...);
+    }
   }
   template <int kSize, int... kLane>
   static void swap_off_diagonal(Vec (&rows)[kLanes], std::integer_sequence<int, kLane...>) {

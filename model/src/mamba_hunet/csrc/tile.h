@@ -1,4 +1,4 @@
-// Tiles: a few steps of kLanes channels, transposed so that one step of all the channels is one vector.
+// Tiles: a few steps of kLanes channels. One step of all the channels is one vector.
 #pragma once
 
 #include "kernels.h"
@@ -7,8 +7,6 @@
 namespace mamba_hunet {
 namespace {
 
-constexpr int kSteps = 64;  // steps in a tile, and between two checkpoints of the backward pass
-
 template <class S>
 struct alignas(64) Tile {
   typename S::Scalar values[kSteps][S::kLanes];
@@ -16,39 +14,39 @@ struct alignas(64) Tile {
   void set(int step, typename S::Vec v) { S::store(values[step], v); }
 };
 
-// Reads steps [0, steps) of `channels` rows that lie `stride` apart; lanes without a channel and later steps are 0.
+// What the steps of a tile compute with. Tiles hold nothing of use from step `count` on.
 template <class S>
-inline void load_tile(Tile<S>& tile, const typename S::Scalar* rows, int64_t stride, int channels, int steps) {
-  int t = 0;
-  if (channels == S::kLanes) {
-    for (; t + S::kLanes <= steps; t += S::kLanes) {
-      typename S::Vec square[S::kLanes];
-      for (int i = 0; i < S::kLanes; ++i) square[i] = S::load(rows + i * stride + t);
-      S::transpose(square);
-      for (int i = 0; i < S::kLanes; ++i) tile.set(t + i, square[i]);
+struct Steps {
+  using Scalar = typename S::Scalar;
+  using Vec = typename S::Vec;
+
+  int count;
+  const Scalar* BC[kSteps];   // for each step d_state numbers of B and then d_state of C
+  Tile<S> u, delta, delta_u;  // input; step size as it is used; their product
+  Tile<S> slope;              // derivative of the step size by what it was before softplus
+
+  // Turns delta, with its bias already in it, into what is used; fills delta_u and, if kWithSlope, slope.
+  template <bool kWithSlope>
+  void finish(bool softplus_delta) {
+    constexpr int kRun = 4;
+    static_assert(kSteps % kRun == 0);
+    for (int t = 0; t < count; t += kRun) {
+      Vec d[kRun], derivative[kRun];
+      for (int i = 0; i < kRun; ++i) {
+        d[i] = delta[t + i];
+        derivative[i] = S::broadcast(1);
+      }
+      if (softplus_delta) softplus<S>(d, derivative);
+      for (int i = 0; i < kRun; ++i) {
+        delta.set(t + i, d[i]);
+        delta_u.set(t + i, d[i] * u[t + i]);
+        if constexpr (kWithSlope) slope.set(t + i, derivative[i]);
+      }
     }
   }
-  for (; t < kSteps; ++t)
-    for (int i = 0; i < S::kLanes; ++i) tile.values[t][i] = t < steps && i < channels ? rows[i * stride + t] : 0;
-}
+};
 
-// The way back. Lanes without a channel are dropped.
-template <class S>
-inline void store_tile(const Tile<S>& tile, typename S::Scalar* rows, int64_t stride, int channels, int steps) {
-  int t = 0;
-  if (channels == S::kLanes) {
-    for (; t + S::kLanes <= steps; t += S::kLanes) {
-      typename S::Vec square[S::kLanes];
-      for (int i = 0; i < S::kLanes; ++i) square[i] = tile[t + i];
-      S::transpose(square);
-      for (int i = 0; i < S::kLanes; ++i) S::store(rows + i * stride + t, square[i]);
-    }
-  }
-  for (; t < steps; ++t)
-    for (int i = 0; i < channels; ++i) rows[i * stride + t] = tile.values[t][i];
-}
-
-// One value a channel, or 0 where the array is null or the lane has no channel.
+// One value a channel; lanes without a channel, and all where the array is null, are 0.
 template <class S>
 inline typename S::Vec load_channels(const typename S::Scalar* values, int64_t stride, int channels) {
   typename S::Vec v = S::broadcast(0);
@@ -57,28 +55,13 @@ inline typename S::Vec load_channels(const typename S::Scalar* values, int64_t s
   return v;
 }
 
-// Up to kLanes neighbouring channels of one batch entry and group: what the vector code works on at a time.
+// A of one block of channels, times log2(e), so that exp(delta A) is a power of two: (d_state) vectors.
 template <class S>
-struct Block {
-  using Scalar = typename S::Scalar;
-  using Vec = typename S::Vec;
-
-  Block(const Shape& shape, const Inputs<Scalar>& inputs, const ChannelRange& range, int64_t offset)
-      : channels(int(range.channels - offset < S::kLanes ? range.channels - offset : S::kLanes)),
-        length(shape.length),
-        first_channel(range.first_channel + offset),
-        rows((range.batch * shape.dim + first_channel) * shape.length),
-        B(inputs.B + (range.batch * shape.groups + range.group) * shape.d_state * shape.length),
-        C(inputs.C + (range.batch * shape.groups + range.group) * shape.d_state * shape.length),
-        delta_bias(load_channels<S>(inputs.delta_bias ? inputs.delta_bias + first_channel : nullptr, 1, channels)),
-        D(load_channels<S>(inputs.D ? inputs.D + first_channel : nullptr, 1, channels)) {}
-
-  int channels;
-  int64_t length, first_channel;
-  int64_t rows;         // where the first channel starts in u, delta and y
-  const Scalar *B, *C;  // (d_state, length)
-  Vec delta_bias, D;
-};
+inline void load_log2_decay(const typename S::Scalar* A, int d_state, int channels, typename S::Scalar* log2_decay) {
+  const typename S::Vec log2_e = S::broadcast(typename S::Scalar(kLog2E));
+  for (int n = 0; n < d_state; ++n)
+    S::store(log2_decay + n * S::kLanes, log2_e * load_channels<S>(A + n, d_state, channels));
+}
 
 }  // namespace
 }  // namespace mamba_hunet

@@ -1,34 +1,22 @@
 // torch.ops.mamba_hunet: checks, contiguous tensors in the type that is computed in, and torch's threads. Links
 // libtorch alone, not libtorch_python, so the library also loads where there is no Python.
-#include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/library.h>
 
-#include "selective_scan.h"
+#include "torch_checks.h"
 
 namespace {
 
 using at::Tensor;
 using OptionalTensor = std::optional<Tensor>;
+using mamba_hunet::Checks;
+using mamba_hunet::in_compute_type;
+using mamba_hunet::parallel_for;
+using mamba_hunet::plain;
 using mamba_hunet::Shape;
-
-void check_dtype(const Tensor& tensor, const char* name, bool in_double, bool may_be_half) {
-  const auto type = tensor.scalar_type();
-  const bool half = type == at::kBFloat16 || type == at::kHalf;
-  TORCH_CHECK_TYPE(in_double ? type == at::kDouble : (type == at::kFloat || (may_be_half && half)),
-                   "selective_scan: ", name, " is ", type, "; expected ",
-                   in_double ? "float64, because u is" : (may_be_half ? "float32, bfloat16 or float16" : "float32"),
-                   ".");
-}
-
-void check_shape(const Tensor& tensor, const char* name, at::IntArrayRef expected, const char* axes) {
-  TORCH_CHECK_VALUE(tensor.sizes() == expected, "selective_scan: ", name, " has shape ", tensor.sizes(), "; expected ",
-                    axes, " = ", expected, ".");
-}
 
 Shape check(const Tensor& u, const Tensor& delta, const Tensor& A, const Tensor& B, const Tensor& C,
             const OptionalTensor& D, const OptionalTensor& delta_bias) {
@@ -41,22 +29,22 @@ Shape check(const Tensor& u, const Tensor& delta, const Tensor& A, const Tensor&
                     A.sizes(), "; expected (dim, d_state) with d_state from 1 to ", mamba_hunet::kMaxStates, ".");
   TORCH_CHECK_VALUE(shape.groups >= 1 && shape.dim % shape.groups == 0, "selective_scan: B has shape ", B.sizes(),
                     "; its groups (axis 1) must divide the ", shape.dim, " channels of u.");
-  check_shape(delta, "delta", u.sizes(), "the shape of u");
-  check_shape(A, "A", {shape.dim, shape.d_state}, "(dim, d_state)");
+  const Checks check{"selective_scan", "u", u.scalar_type() == at::kDouble};
+  check.shape(delta, "delta", u.sizes(), "the shape of u");
+  check.shape(A, "A", {shape.dim, shape.d_state}, "(dim, d_state)");
   const std::vector<int64_t> of_B{shape.batch, shape.groups, shape.d_state, shape.length};
-  check_shape(B, "B", of_B, "(batch, groups, d_state, length)");
-  check_shape(C, "C", of_B, "(batch, groups, d_state, length)");
-  if (D) check_shape(*D, "D", {shape.dim}, "(dim)");
-  if (delta_bias) check_shape(*delta_bias, "delta_bias", {shape.dim}, "(dim)");
+  check.shape(B, "B", of_B, "(batch, groups, d_state, length)");
+  check.shape(C, "C", of_B, "(batch, groups, d_state, length)");
+  if (D) check.shape(*D, "D", {shape.dim}, "(dim)");
+  if (delta_bias) check.shape(*delta_bias, "delta_bias", {shape.dim}, "(dim)");
 
-  const bool in_double = u.scalar_type() == at::kDouble;
-  check_dtype(u, "u", in_double, true);
-  check_dtype(delta, "delta", in_double, true);
-  check_dtype(A, "A", in_double, false);
-  check_dtype(B, "B", in_double, true);
-  check_dtype(C, "C", in_double, true);
-  if (D) check_dtype(*D, "D", in_double, false);
-  if (delta_bias) check_dtype(*delta_bias, "delta_bias", in_double, false);
+  check.dtype(u, "u", true);
+  check.dtype(delta, "delta", true);
+  check.dtype(A, "A", false);
+  check.dtype(B, "B", true);
+  check.dtype(C, "C", true);
+  if (D) check.dtype(*D, "D", false);
+  if (delta_bias) check.dtype(*delta_bias, "delta_bias", false);
   return shape;
 }
 
@@ -65,12 +53,16 @@ template <class Scalar>
 struct CoreInputs {
   CoreInputs(const Tensor& u, const Tensor& delta, const Tensor& A, const Tensor& B, const Tensor& C,
              const OptionalTensor& D, const OptionalTensor& delta_bias, bool delta_softplus)
-      : u(plain(u)), delta(plain(delta)), A(plain(A)), B(plain(B)), C(plain(C)), softplus(delta_softplus) {
-    if (D) this->D = plain(*D);
-    if (delta_bias) this->delta_bias = plain(*delta_bias);
+      : u(plain<Scalar>(u)),
+        delta(plain<Scalar>(delta)),
+        A(plain<Scalar>(A)),
+        B(plain<Scalar>(B)),
+        C(plain<Scalar>(C)),
+        softplus(delta_softplus) {
+    if (D) this->D = plain<Scalar>(*D);
+    if (delta_bias) this->delta_bias = plain<Scalar>(*delta_bias);
   }
 
-  static Tensor plain(const Tensor& tensor) { return tensor.to(c10::CppTypeToScalarType<Scalar>::value).contiguous(); }
   static const Scalar* pointer(const Tensor& tensor) {
     return tensor.defined() ? tensor.const_data_ptr<Scalar>() : nullptr;
   }
@@ -82,15 +74,6 @@ struct CoreInputs {
   Tensor u, delta, A, B, C, D, delta_bias;  // D and delta_bias undefined where not given
   bool softplus;
 };
-
-void parallel_for(int64_t count, const std::function<void(int64_t, int64_t)>& body) {
-  at::parallel_for(0, count, 1, body);
-}
-
-template <class Function>
-auto in_compute_type(const Tensor& u, Function function) {
-  return u.scalar_type() == at::kDouble ? function(double()) : function(float());
-}
 
 Tensor selective_scan(const Tensor& u, const Tensor& delta, const Tensor& A, const Tensor& B, const Tensor& C,
                       const OptionalTensor& D, const OptionalTensor& delta_bias, bool delta_softplus) {
@@ -112,11 +95,11 @@ SevenTensors selective_scan_backward(const Tensor& grad_y, const Tensor& u, cons
                                      const Tensor& B, const Tensor& C, const OptionalTensor& D,
                                      const OptionalTensor& delta_bias, bool delta_softplus) {
   const Shape shape = check(u, delta, A, B, C, D, delta_bias);
-  check_shape(grad_y, "grad_y", u.sizes(), "the shape of u");
+  Checks{"selective_scan", "u", false}.shape(grad_y, "grad_y", u.sizes(), "the shape of u");
   return in_compute_type(u, [&](auto zero) -> SevenTensors {
     using Scalar = decltype(zero);
     const CoreInputs<Scalar> inputs(u, delta, A, B, C, D, delta_bias, delta_softplus);
-    const Tensor grad = CoreInputs<Scalar>::plain(grad_y);
+    const Tensor grad = plain<Scalar>(grad_y);
     const auto like = [&](const Tensor& input) {
       if (!input.defined()) return at::empty({0}, inputs.u.options());
       return u.numel() > 0 ? at::empty_like(input) : at::zeros_like(input);

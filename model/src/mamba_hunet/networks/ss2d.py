@@ -10,39 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mamba_hunet.selective_scan import selective_scan
-
-DIRECTIONS = 4
-
-
-def unfold_directions(image: Tensor) -> Tensor:
-    """Reads an image as four sequences: along rows, along columns, and both backwards.
-
-    Args:
-        image: (batch, channels, height, width).
-
-    Returns:
-        (batch, 4, channels, height * width).
-    """
-    along_rows = image.flatten(2)
-    along_columns = image.transpose(2, 3).flatten(2)
-    forwards = torch.stack((along_rows, along_columns), dim=1)
-    return torch.cat((forwards, forwards.flip(-1)), dim=1)
-
-
-def merge_directions(sequences: Tensor, height: int, width: int) -> Tensor:
-    """Adds four sequences up again where they lie in the image; the adjoint of `unfold_directions`.
-
-    Args:
-        sequences: (batch, 4, channels, height * width).
-
-    Returns:
-        (batch, channels, height, width).
-    """
-    both = sequences[:, :2] + sequences[:, 2:].flip(-1)
-    along_rows = both[:, 0].unflatten(-1, (height, width))
-    along_columns = both[:, 1].unflatten(-1, (width, height))
-    return along_rows + along_columns.transpose(2, 3)
+from mamba_hunet.selective_scan import selective_scan_2d
+from mamba_hunet.selective_scan.reference_2d import DIRECTIONS
 
 
 def scan_image(
@@ -59,26 +28,10 @@ def scan_image(
         D: (4 d_inner,), skip weight.
 
     Returns:
-        (batch, height, width, d_inner) float32.
+        (batch, height, width, d_inner), of x's dtype.
     """
-    height, width, d_inner = x.shape[1:]
-    dt_rank, d_state = dt_weight.shape[2], A_log.shape[1]
-    # The projection is pointwise, so it is taken once on the image; only its few channels are read four ways.
-    projected = F.linear(x, x_proj_weight.flatten(0, 1)).permute(0, 3, 1, 2).unflatten(1, (DIRECTIONS, -1))
-    by_direction = torch.stack([unfold_directions(projected[:, k])[:, k] for k in range(DIRECTIONS)], dim=1)
-    step, B, C = by_direction.split((dt_rank, d_state, d_state), dim=2)
-    delta = torch.matmul(dt_weight, step)
-    y = selective_scan(
-        unfold_directions(x.permute(0, 3, 1, 2)).flatten(1, 2),
-        delta.flatten(1, 2),
-        -torch.exp(A_log),
-        B.contiguous(),
-        C.contiguous(),
-        D,
-        dt_bias.flatten(),
-        True,
-    )
-    return merge_directions(y.unflatten(1, (DIRECTIONS, d_inner)), height, width).permute(0, 2, 3, 1)
+    projected = F.linear(x, x_proj_weight.flatten(0, 1)).unflatten(-1, (DIRECTIONS, -1))
+    return selective_scan_2d(x, projected, dt_weight, dt_bias, -torch.exp(A_log), D)
 
 
 class SS2D(nn.Module):
