@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 from mamba_hunet.selective_scan import cuda_2d
 from mamba_hunet.selective_scan.cuda_2d import Gradients
@@ -105,3 +106,12 @@ torch.library.register_autograd("mamba_hunet::selective_scan_2d_backward", _no_s
 
 torch.library.register_kernel("mamba_hunet::selective_scan_2d", "cuda", cuda_2d.scan)
 torch.library.register_kernel("mamba_hunet::selective_scan_2d_backward", "cuda", cuda_2d.scan_backward)
+
+
+@register_flop_formula(torch.ops.mamba_hunet.selective_scan_2d)
+def _flops_of_the_step_sizes(
+    x: torch.Size, projected: torch.Size, dt_weight: torch.Size, *others: Any, **keywords: Any
+) -> int:
+    """Those of the linear map from low-rank to every channel's step sizes; the recurrence's are not counted."""
+    batch, height, width, _ = x
+    return 2 * batch * height * width * dt_weight.numel()
