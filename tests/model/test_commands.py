@@ -1,35 +1,54 @@
 """`hunet train` and `hunet evaluate`, as a person calls them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from hunet_client.errors import InputError, UsageError
+from hunet_client.errors import HunetError, InputError, UsageError
 from mamba_hunet.checkpoint import load_checkpoint
+from mamba_hunet.data.batches import BatchSettings
 from mamba_hunet.data.cases import DataError
 from mamba_hunet.evaluate_command import evaluate
 from mamba_hunet.evaluation_csv import read_rows
 from mamba_hunet.inference import segment_scan
+from mamba_hunet.plan_command import plan as plan_command
 from mamba_hunet.train_command import train
+from mamba_hunet.training import plan_rules
+from mamba_hunet.training.plan_file import PlanError, read_plan
+
+QUICK_PLAN = """
+patients = []
+smallest_lesion_ml = 0.01
+[training]
+steps = 2
+learning_rate = 0.001
+bfloat16 = false
+[batch]
+batch_size = 1
+crop = 64
+axial_share = 1.0
+lesion_share = 0.5
+paste_share = 0.0
+shell_share = 0.0
+thick_share = 0.0
+[scans]
+planes = false
+phantoms = 0
+templates = 0
+[source_weights]
+"""
 
 
-def run_training(data: Path, run: Path, *options: str) -> Result:
-    arguments = [
-        "--data",
-        str(data),
-        "--run",
-        str(run),
-        "--steps",
-        "2",
-        "--batch-size",
-        "1",
-        "--phantoms",
-        "0",
-        "--templates",
-        "0",
-    ]
+def run_training(data: Path, run: Path, *options: str, plan: str = QUICK_PLAN) -> Result:
+    """Trains by a plan; without any where it is empty."""
+    arguments = ["--data", str(data), "--run", str(run)]
+    if plan:
+        file = data.parent / "quick.toml"
+        file.write_text(plan)
+        arguments += ["--plan", str(file)]
     return CliRunner().invoke(train, [*arguments, *options], catch_exceptions=False)
 
 
@@ -44,6 +63,58 @@ def test_a_finished_training_leaves_a_checkpoint_that_says_how_it_was_made(check
     assert training["held_out_patients"] == ["b"]
     assert training["cases"] == ["north/a1", "north/a2", "south/c1"]
     assert training["settings"]["steps"] == 2
+    assert training["smallest_lesion_ml"] == 0.01
+
+
+def test_a_run_keeps_its_plan_and_leaves_out_what_that_excludes(data_folder: Path, tmp_path: Path):
+    plan = QUICK_PLAN + '[[excluded]]\ncase = "north/a2"  # moved\nreason = "motion"\n'
+    assert run_training(data_folder, tmp_path / "run", plan=plan).exit_code == 0
+    assert (tmp_path / "run" / "plan.toml").read_text() == plan
+    training = load_checkpoint(tmp_path / "run" / "mamba_hunet.safetensors").config.training
+    assert training["cases"] == ["north/a1", "south/c1"]
+
+
+def test_a_run_without_a_plan_makes_the_one_that_hunet_plan_makes(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    small = replace(plan_rules.BASE, phantoms=0, batch=BatchSettings(batch_size=1, crop=64))
+    monkeypatch.setattr(plan_rules, "BASE", small)
+    nowhere = ("--template-folder", str(tmp_path))
+    run = tmp_path / "run"
+    for _ in range(2):  # the second goes on by the plan of the first
+        assert run_training(data_folder, run, "--steps", "1", *nowhere, plan="").exit_code == 0
+    arguments = [str(data_folder), "--output", str(tmp_path / "plan.toml"), *nowhere]
+    assert CliRunner().invoke(plan_command, arguments, catch_exceptions=False).exit_code == 0
+    kept, _ = read_plan(run / "plan.toml")
+    made, _ = read_plan(tmp_path / "plan.toml")
+    assert kept.training.steps == 1
+    assert kept == made.model_copy(update={"training": kept.training})
+    assert (run / "plan.png").is_file()
+    assert (run / "plan.fingerprint.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("planes = false", "planes = true"), "another plan"),
+        (("crop = 64", "crop = 32"), "other settings"),
+        (("patients = []", 'patients = ["b"]'), "made from scans of b, held out now"),
+        (("crop = 64", "crop = 65"), "multiple of 32"),
+    ],
+)
+def test_a_run_does_not_go_on_by_another_plan(checkpoint: Path, data_folder: Path, change, message: str):
+    before = (checkpoint.parent / "plan.toml").read_text()
+    with pytest.raises(HunetError, match=message):
+        run_training(data_folder, checkpoint.parent, plan=QUICK_PLAN.replace(*change))
+    assert (checkpoint.parent / "plan.toml").read_text() == before
+
+
+def test_a_plan_that_excludes_everybody_is_refused(data_folder: Path, tmp_path: Path):
+    cases = ("north/a1", "north/a2", "south/c1")
+    plan = QUICK_PLAN + "".join(f'[[excluded]]\ncase = "{case}"\nreason = ""\n' for case in cases)
+    with pytest.raises(PlanError, match="excludes every case"):
+        run_training(data_folder, tmp_path / "run", plan=plan)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_fold_is_held_out_of_training(data_folder: Path, tmp_path: Path):

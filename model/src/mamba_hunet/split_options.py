@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from mamba_hunet.data.cases import Case
     from mamba_hunet.data.folds import Fold
+    from mamba_hunet.data.split import Split
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,33 +39,17 @@ def split_options(command: Function) -> Function:
     return command
 
 
-@dataclass(frozen=True)
-class Split:
-    """``cases``: all in the folder; ``training`` and ``held_out``: whose patients are never the same."""
-
-    cases: list[Case]
-    training: list[Case]
-    held_out: list[Case]
-
-    @property
-    def held_out_patients(self) -> list[str]:
-        return sorted({case.patient for case in self.held_out})
-
-
 def split_data(data: Path, hold_out: tuple[str, ...], fold: Fold | None, everybody: bool, seed: int) -> Split:
-    """Finds the cases in a folder and holds out those named, else of the fold, else as `split_by_patient` does.
+    """Finds the cases in a folder and splits them as the options say.
 
     Raises:
         click.UsageError: the options contradict each other.
         DataError: no such folder or patient, or nobody is left to train on.
+        UsageError: there are fewer patients with volumes than folds.
     """
     if sum((bool(fold), bool(hold_out), everybody)) > 1:
         raise click.UsageError("--fold, --hold-out and --everybody contradict each other")
-    from mamba_hunet.data.cases import find_cases, split_by_patient
-    from mamba_hunet.data.folds import held_out_patients
+    from mamba_hunet.data.cases import find_cases
+    from mamba_hunet.data.split import split_cases
 
-    cases = find_cases(data)
-    if everybody:
-        return Split(cases, cases, [])
-    training, held_out = split_by_patient(cases, held_out_patients(cases, fold) if fold else hold_out, seed)
-    return Split(cases, training, held_out)
+    return split_cases(find_cases(data), hold_out, fold, everybody, seed)

@@ -20,6 +20,7 @@ from mamba_hunet.training.state import TrainingState
 
 Progress = Callable[[int, float], None]
 SAVE_EVERY_STEPS = 100
+_SETTINGS_FILE = "settings.json"
 
 
 class RunMismatchError(UsageError):
@@ -85,17 +86,25 @@ def train_step(state: TrainingState, slices: Tensor, targets: Tensor) -> float:
     return loss.item()
 
 
-def _open_run(
-    settings: TrainingSettings, run_folder: Path, initial_weights: Mapping[str, Tensor] | None
-) -> TrainingState:
-    run_folder.mkdir(parents=True, exist_ok=True)
-    description = run_folder / "settings.json"
-    wanted = json.dumps(asdict(settings), indent=1, sort_keys=True)
-    if description.is_file() and description.read_text() != wanted:
+def check_run_folder(settings: TrainingSettings, run_folder: Path) -> None:
+    """Raises RunMismatchError when the folder holds a run with other settings."""
+    description = run_folder / _SETTINGS_FILE
+    if description.is_file() and description.read_text() != _as_text(settings):
         raise RunMismatchError(
             str(run_folder), "holds a run with other settings", "Give another --run folder, or delete this one"
         )
-    description.write_text(wanted)
+
+
+def _as_text(settings: TrainingSettings) -> str:
+    return json.dumps(asdict(settings), indent=1, sort_keys=True)
+
+
+def _open_run(
+    settings: TrainingSettings, run_folder: Path, initial_weights: Mapping[str, Tensor] | None
+) -> TrainingState:
+    check_run_folder(settings, run_folder)
+    run_folder.mkdir(parents=True, exist_ok=True)
+    (run_folder / _SETTINGS_FILE).write_text(_as_text(settings))
     state = TrainingState(settings)
     if (run_folder / "state.pt").is_file():
         state.load(run_folder / "state.pt")
