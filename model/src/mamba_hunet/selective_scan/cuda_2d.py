@@ -23,7 +23,7 @@ def scan(
 def scan_backward(grad_y: Tensor, states: Tensor, *inputs: Tensor) -> Gradients:
     """``selective_scan_2d_backward`` on CUDA tensors; `inputs` are those of the forward pass."""
     with torch.enable_grad():
-        leaves = [tensor.detach().requires_grad_() for tensor in inputs]
-        y = selective_scan_2d_ref(*leaves, scan=selective_scan)
-    dx, dprojected, dt_weight, dt_bias, dA, dD = torch.autograd.grad(y, leaves, grad_y)
-    return dx, dprojected, dt_weight, dt_bias, dA, dD
+        x, projected, dt_weight, dt_bias, A, D = leaves = [tensor.detach().requires_grad_() for tensor in inputs]
+        y = selective_scan_2d_ref(x, projected, dt_weight, dt_bias, A, D, scan=selective_scan)
+    dx, dprojected, dweight, dbias, dA, dD = torch.autograd.grad(y, leaves, grad_y)
+    return dx, dprojected, dweight, dbias, dA, dD
