@@ -23,21 +23,31 @@ def measure_contrast(core: npt.NDArray[np.float32], intensity: Intensity) -> dic
     """Figures of brain voxels, (n,) grey values relative to the tissue's; none where there are too few.
 
     dark_fluid_share: voxels darker than half of the tissue. fluid_darkness: (dark - bright) / (dark + bright), from
-    +1 where all that is not tissue is dark to -1 where it is bright. tissue_skewness: (q3 + q1 - 2 q2) / (q3 - q1) of
-    the tissue's quartiles.
+    +1 where all that is not tissue is dark to -1 where it is bright. tissue_spread: (q3 - q1) / q2 of the quartiles of
+    all that is not dark. tissue_skewness: (q3 + q1 - 2 q2) / (q3 - q1) of quartiles above those of sulci.
     tissue_offset: how far the median lies from the tissue peak that normalisation took, in its units.
     """
     if core.size < _MIN_VOXELS:
         return {}
-    median = float(np.median(core[core > _DARK])) if (core > _DARK).any() else 1.0
+    bulk = core[core > _DARK]
+    # Where nearly all of the brain is dark, normalisation took something else for tissue.
+    median = float(np.median(bulk if bulk.size >= _MIN_VOXELS else core))
+    offset = abs(median - 1) * intensity.center / intensity.scale
+    if bulk.size < _MIN_VOXELS:
+        return {"tissue_offset": offset}
     relative = core / np.float32(median)
     dark, bright = float((relative < _DARK).mean()), float((relative > _BRIGHT).mean())
-    figures = {"dark_fluid_share": dark}
+    figures = {"dark_fluid_share": dark, "tissue_offset": offset}
     if dark + bright > _MIN_FLUID_SHARE:
         figures["fluid_darkness"] = (dark - bright) / (dark + bright)
-    tissue = relative[relative > _TISSUE_FROM]
-    low, middle, high = np.percentile(tissue, [25, 50, 75]).tolist()
+    low, middle, high = _quartiles(relative, _DARK)
+    figures["tissue_spread"] = (high - low) / middle
+    low, middle, high = _quartiles(relative, _TISSUE_FROM)
     if high > low:
         figures["tissue_skewness"] = (high + low - 2 * middle) / (high - low)
-    figures["tissue_offset"] = abs(median - 1) * intensity.center / intensity.scale
     return figures
+
+
+def _quartiles(values: npt.NDArray[np.float32], lowest: float) -> tuple[float, float, float]:
+    first, second, third = np.percentile(values[values > lowest], [25, 50, 75]).tolist()
+    return first, second, third

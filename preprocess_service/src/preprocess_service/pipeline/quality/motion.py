@@ -20,31 +20,25 @@ _MIN_PIXELS = 100
 
 
 def measure_ghosting(head: CoarseHead, slice_axis: int) -> float | None:
-    """Signal in the air beside the head along one in-plane axis over that elsewhere, relative to tissue.
+    """Part of the head's signal that comes back in the air along one in-plane axis, less that along the other.
 
-    Ghosts lie along the phase-encoding axis; noise is in all of the air alike. None without air.
+    A ghost's brightness follows that of the head on the same line of the phase-encoding axis. So the air's signal is
+    explained, by least squares, as a constant (noise) and a part of the mean signal of the head on each block's row
+    and on its column. Blur about the head gives both parts alike and drops out. None without air.
     """
     values, mask, core = (np.moveaxis(volume, slice_axis, 0) for volume in (head.values, head.head, head.core))
-    sums = {"rows": 0.0, "columns": 0.0, "corners": 0.0}
-    counts = dict.fromkeys(sums, 0)
-    with_signal = 0
+    explaining, explained = [], []
     for plane in np.flatnonzero(core.any(axis=(1, 2))):
-        near = ndimage.binary_dilation(mask[plane], iterations=_MARGIN_BLOCKS)
-        beside_rows, beside_columns = near.any(axis=0)[None, :], near.any(axis=1)[:, None]
-        regions = {
-            "rows": ~near & beside_rows & ~beside_columns,
-            "columns": ~near & beside_columns & ~beside_rows,
-            "corners": ~near & ~beside_rows & ~beside_columns,
-        }
-        for name, region in regions.items():
-            air = np.maximum(values[plane][region], 0)
-            sums[name] += float(air.sum())
-            counts[name] += air.size
-            with_signal += int((air > _AIR_SIGNAL).sum())
-    means = [sums[name] / count for name, count in counts.items() if count >= _MIN_AIR_BLOCKS]
-    if len(means) < 2 or with_signal < _MIN_AIR_SIGNAL_SHARE * sum(counts.values()):
+        air = ~ndimage.binary_dilation(mask[plane], iterations=_MARGIN_BLOCKS)
+        signal = np.where(mask[plane], values[plane], 0)
+        of_row, of_column = np.broadcast_arrays(signal.mean(axis=1)[:, None], signal.mean(axis=0)[None, :])
+        explaining.append(np.stack([np.ones(air.sum()), of_row[air], of_column[air]], axis=1))
+        explained.append(np.maximum(values[plane][air], 0))
+    air_signal = np.concatenate(explained) if explained else np.empty(0)
+    if air_signal.size < _MIN_AIR_BLOCKS or (air_signal > _AIR_SIGNAL).mean() < _MIN_AIR_SIGNAL_SHARE:
         return None
-    return max(means) - min(means)
+    _, along_rows, along_columns = np.linalg.lstsq(np.concatenate(explaining), air_signal, rcond=None)[0]
+    return float(abs(along_rows - along_columns))
 
 
 def slice_disagreement(sample: SampledSlice) -> float | None:

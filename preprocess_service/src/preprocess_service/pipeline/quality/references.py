@@ -36,6 +36,17 @@ _CONTRAST = (
         flag_code="not_flair",
         flag_message="Fluid is bright, as in a T2-weighted scan; the networks know FLAIR only.",
     ),
+    # Real 0.17 to 0.28, phantoms 0.11 to 0.14; real with tissue inverted 0.37 to 0.44, with noise of 0.15 to 0.34.
+    Scale(
+        "tissue_spread",
+        "",
+        ordinary=0.3,
+        limit=0.36,
+        useless=0.5,
+        flag_code="not_flair",
+        flag_message="The middle half of the brain's grey values spans {value:.0%} of their median, more than in a "
+        "FLAIR.",
+    ),
     # Real -0.02 to 0.17, phantoms -0.05 to 0.38; T1 -0.43 to -0.30, phantoms of T1 contrast -0.27 to -0.24.
     Scale(
         "tissue_skewness",
@@ -60,18 +71,17 @@ _CONTRAST = (
     ),
 )
 _MOTION = (
-    # Real 0.002 to 0.008, phantoms 0; moved 0.05 to 0.16.
+    # Real 0.006 to 0.026, phantoms below 0.001; moved 0.12 to 0.32.
     Scale(
         "ghosting",
-        "tissue",
-        ordinary=0.015,
-        limit=0.035,
-        useless=0.1,
+        "",
+        ordinary=0.035,
+        limit=0.07,
+        useless=0.2,
         flag_code="ghosting",
-        flag_message="The air beside the head holds {value:.1%} of tissue's signal along one axis, as ghosts of a head "
-        "that moved do.",
+        flag_message="Ghosts with {value:.0%} of the head's signal lie in the air along one axis; the head may have moved.",
     ),
-    # Real 0.31 to 1.11, phantoms 0.96 to 1.0; moved 1.05 to 1.37 with thick slices, 1.46 to 2.4 with 1 mm.
+    # Real 0.20 to 1.08, phantoms 0.89 to 1.0; moved 1.05 to 1.37 with thick slices, 2.2 to 4.3 with 1 mm.
     Scale(
         "slice_disagreement",
         "",

@@ -12,18 +12,17 @@ from preprocess_service.pipeline.quality.coarse_head import CoarseHead
 from preprocess_service.pipeline.scan import Scan
 
 _MAX_SLICES = 12
-# Neighbours at least this far off, so that slices which were interpolated from thicker ones still differ.
-_NEIGHBOUR_MM = 2.0
 # Smallest part of a slice that is worth measuring, in blocks of the coarse head.
 _MIN_BLOCKS = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampledSlice:
-    """The core's part of a slice and of the slices `gap_mm` below and above, along the scan's own axes.
+    """The core's part of a slice and of its two neighbours, along the scan's own axes.
 
     before, middle, after: (rows, columns) float32, relative to tissue's grey value; the outer two are None at the
-    ends of the scan. core: bool. lag: voxels along rows and columns that are about as far apart as the slices.
+    ends of the scan. core: bool. lag: voxels along rows and columns that are about as far apart as
+    neighbouring slices.
     """
 
     before: npt.NDArray[np.float32] | None
@@ -40,8 +39,7 @@ def sample_slices(scan: Scan, head: CoarseHead, slice_axis: int, tissue_value: f
     block = (head.block[slice_axis], *(size for axis, size in enumerate(head.block) if axis != slice_axis))
     slice_mm = scan.spacing_mm[slice_axis]
     row_mm, column_mm = (mm for axis, mm in enumerate(scan.spacing_mm) if axis != slice_axis)
-    gap = max(1, round(_NEIGHBOUR_MM / slice_mm))
-    lag = (max(1, round(gap * slice_mm / row_mm)), max(1, round(gap * slice_mm / column_mm)))
+    lag = (max(1, round(slice_mm / row_mm)), max(1, round(slice_mm / column_mm)))
 
     planes = np.flatnonzero(core.sum(axis=(1, 2)) >= _MIN_BLOCKS)
     chosen = planes[np.unique(np.linspace(0, len(planes) - 1, min(_MAX_SLICES, len(planes))).astype(int))]
@@ -55,7 +53,7 @@ def sample_slices(scan: Scan, head: CoarseHead, slice_axis: int, tissue_value: f
         number = plane * block[0] + block[0] // 2
         before, middle, after = (
             volume[k][window] / np.float32(tissue_value) if 0 <= k < len(volume) else None
-            for k in (number - gap, number, number + gap)
+            for k in (number - 1, number, number + 1)
         )
         assert middle is not None
         yield SampledSlice(before, middle, after, inside, lag)
