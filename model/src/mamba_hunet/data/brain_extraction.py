@@ -26,7 +26,7 @@ def z_of_brightness(fraction: float, air_z: float) -> float:
 def shows_brain_alone(images: NDArray[np.floating], air_z: float) -> bool:
     """Whether skull and scalp are missing, by how much of the rim is dark: that of a median slice.
 
-    On the development scans 1 to 11% of an extracted brain's rim is dark, and 24% or more of a whole head's.
+    On the development scans 1 to 12% of an extracted brain's rim is dark, and 24% or more of a whole head's.
 
     Args:
         images: (slices, 256, 256) in z units, those that show the head, in order.
