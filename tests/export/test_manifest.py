@@ -20,6 +20,7 @@ def version(tmp_path):
         network={"name": "mamba_hunet", "options": {}},
         description=plain(describe("mamba_hunet")),
         files={"model.pt2": sha256_of(tmp_path / "model.pt2")},
+        config_sha256="cd" * 32,
         software={"torch": "2.13.0"},
         parity={},
         canary_tolerance=1e-3,

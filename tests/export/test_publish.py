@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,22 @@ def files_under(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def rewrite_manifest(repository: Path, **entries) -> None:
+    path = repository / "mamba_hunet" / "1" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
+@pytest.fixture
+def own_copy(tmp_path, exported) -> Path:
+    """The exported repository, for a test to change."""
+    return Path(shutil.copytree(exported, tmp_path / "own_copy"))
+
+
+@pytest.fixture
+def small_checkpoint(checkpoint_of, small_network):
+    return checkpoint_of(small_network)
+
+
 def test_a_version_holds_program_operator_canary_manifest_and_model(exported):
     names = {path.name for path in (exported / "mamba_hunet" / "1").iterdir()}
     assert names == {"model.pt2", "operator.so", "canary.npz", "manifest.json", "model.py"}
@@ -34,7 +51,8 @@ def test_the_manifest_names_the_weights_and_every_file_by_digest(exported):
     manifest = Manifest.read(version)
     assert manifest.weights_sha256.startswith("c0ffee")
     assert manifest.weights_file == "small.safetensors"
-    assert manifest.files == {name: sha256_of(version / name) for name in ("model.pt2", "operator.so", "canary.npz")}
+    names = ("model.pt2", "operator.so", "canary.npz", "model.py")
+    assert manifest.files == {name: sha256_of(version / name) for name in names}
 
 
 def test_the_manifest_shows_parity_at_every_batch_size(exported):
@@ -52,13 +70,11 @@ def test_a_program_that_answers_otherwise_is_not_written(tmp_path, checkpoint_of
     assert list(repository.iterdir()) == []
 
 
-def test_a_failed_export_leaves_an_earlier_one_as_it_was(tmp_path, exported, checkpoint_of, two_faced_network):
-    repository = tmp_path / "model_repository"
-    shutil.copytree(exported, repository)
-    before = files_under(repository)
+def test_a_failed_export_leaves_an_earlier_one_as_it_was(own_copy, checkpoint_of, two_faced_network):
+    before = files_under(own_copy)
     with pytest.raises(ParityError):
-        publish(checkpoint_of(two_faced_network), Path("w.safetensors"), repository, print)
-    assert files_under(repository) == before
+        publish(checkpoint_of(two_faced_network), Path("w.safetensors"), own_copy, print)
+    assert files_under(own_copy) == before
 
 
 def test_a_network_with_one_answer_to_everything_is_refused(tmp_path, checkpoint_of, constant_network):
@@ -77,26 +93,38 @@ def test_another_configuration_is_found_before_any_work(tmp_path, checkpoint_of,
     assert said == []
 
 
-def test_an_export_is_current_until_weights_or_files_change(tmp_path, exported, checkpoint_of, small_network):
-    repository = tmp_path / "model_repository"
-    shutil.copytree(exported, repository)
-    weights = tmp_path / "small.safetensors"
-    weights.write_bytes(b"the weights")
-    manifest = repository / "mamba_hunet" / "1" / "manifest.json"
-    content = json.loads(manifest.read_text()) | {"weights_sha256": sha256_of(weights)}
-    manifest.write_text(json.dumps(content))
-    assert is_current(repository, "mamba_hunet", weights)
-
-    weights.write_bytes(b"other weights")
-    assert not is_current(repository, "mamba_hunet", weights)
-    weights.write_bytes(b"the weights")
-    with (repository / "mamba_hunet" / "1" / "model.pt2").open("ab") as program:
-        program.write(b"x")
-    assert not is_current(repository, "mamba_hunet", weights)
+def test_a_configuration_that_an_export_wrote_follows_the_description(own_copy, small_checkpoint):
+    config = own_copy / "mamba_hunet" / "config.pbtxt"
+    config.write_text(config.read_text().replace("count: 2", "count: 3"))
+    rewrite_manifest(own_copy, config_sha256=sha256_of(config))
+    publish(small_checkpoint, Path("w.safetensors"), own_copy, print)
+    check_config(describe("mamba_hunet"), config)
 
 
-def test_nothing_is_current_in_an_empty_repository(tmp_path):
-    assert not is_current(tmp_path, "mamba_hunet", tmp_path / "w.safetensors")
+def test_an_export_is_current_until_weights_files_or_configuration_change(own_copy, small_checkpoint):
+    assert is_current(own_copy, small_checkpoint)
+    assert not is_current(own_copy, replace(small_checkpoint, sha256="0" * 64))
+    version = own_copy / "mamba_hunet" / "1"
+    for path in (version / "model.pt2", version / "model.py"):
+        before = path.read_bytes()
+        path.write_bytes(before + b"#")
+        assert not is_current(own_copy, small_checkpoint), path
+        path.write_bytes(before)
+    assert is_current(own_copy, small_checkpoint)
+    (own_copy / "mamba_hunet" / "config.pbtxt").unlink()
+    assert not is_current(own_copy, small_checkpoint)
+
+
+def test_an_export_with_an_earlier_model_file_is_not_current(own_copy, small_checkpoint):
+    model_file = own_copy / "mamba_hunet" / "1" / "model.py"
+    model_file.write_text("class TritonPythonModel: ...")
+    files = Manifest.read(model_file.parent).files | {"model.py": sha256_of(model_file)}
+    rewrite_manifest(own_copy, files=files)
+    assert not is_current(own_copy, small_checkpoint)
+
+
+def test_nothing_is_current_in_an_empty_repository(tmp_path, small_checkpoint):
+    assert not is_current(tmp_path, small_checkpoint)
 
 
 def test_the_committed_model_is_the_packaged_one():

@@ -39,6 +39,7 @@ def served(network: CountingNetwork) -> ServedNetwork:
         network={},
         description=plain(model),
         files={},
+        config_sha256="",
         software={},
         parity={},
         canary_tolerance=1e-3,

@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 from hunet_export.description import describe
-from hunet_export.triton_config import (
-    ConfigMismatchError,
-    check_config,
-    config_text,
-    triton_config,
-    write_or_check_config,
-)
+from hunet_export.triton_config import ConfigMismatchError, check_config, config_text
 from tritonclient.grpc import model_config_pb2
 
 COMMITTED = Path(__file__).parents[2] / "model_repository" / "mamba_hunet" / "config.pbtxt"
@@ -59,12 +53,6 @@ def test_every_preferred_batch_size_and_a_single_slice_are_warmed_up(config):
 
 def test_answers_are_never_cached(config):
     assert not config.response_cache.enable
-
-
-def test_a_missing_configuration_is_written(tmp_path):
-    path = tmp_path / "unet" / "config.pbtxt"
-    write_or_check_config(describe("unet"), path)
-    assert text_format.Parse(path.read_text(), model_config_pb2.ModelConfig()) == triton_config(describe("unet"))
 
 
 @pytest.mark.parametrize(

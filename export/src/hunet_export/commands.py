@@ -3,53 +3,87 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from hunet_client.errors import HunetError, InputError
+from hunet_client.errors import HunetError, UsageError
 from hunet_client.home import MODEL_REPOSITORY, WEIGHTS, find_home
 
+if TYPE_CHECKING:
+    from hunet_export.sources import WeightsSource
 
-@click.command(short_help="Export a trained checkpoint into the Triton model repository.")
-@click.option("--model", "model_name", default="mamba_hunet", show_default=True, help="Name of the network.")
+
+@click.command(short_help="Export trained networks into the Triton model repository.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A network, repeatable, or `all` that have weights.  [default: what the checkpoint says; mamba_hunet]",
+)
 @click.option(
     "--checkpoint",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A checkpoint of `hunet train`, or published weights.  [default: weights/MODEL.safetensors]",
+    help="A checkpoint of `hunet train`, or published weights.  [default: NAME.safetensors of the folder]",
+)
+@click.option(
+    "--weights",
+    "weights_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of NAME.safetensors.  [default: weights]",
 )
 @click.option(
     "--repository",
     type=click.Path(file_okay=False, path_type=Path),
     help="The Triton model repository.  [default: model_repository]",
 )
-@click.option("--if-stale", is_flag=True, help="Do nothing when the repository already holds this checkpoint.")
-def export(model_name: str, checkpoint: Path | None, repository: Path | None, if_stale: bool) -> None:
-    """Export a trained checkpoint into the Triton model repository.
+@click.option("--if-stale", is_flag=True, help="Leave a network that the repository already holds as it is.")
+def export(
+    models: tuple[str, ...],
+    checkpoint: Path | None,
+    weights_folder: Path | None,
+    repository: Path | None,
+    if_stale: bool,
+) -> None:
+    """Export trained networks into the Triton model repository.
 
-    The exported program is compared with the network itself, over several batch sizes, before anything is
+    Each exported program is compared with the network itself, over several batch sizes, before anything of it is
     written. Research use only.
     """
-    weights = checkpoint or find_home() / WEIGHTS / f"{model_name}.safetensors"
+    if checkpoint is not None and weights_folder is not None:
+        raise UsageError("--checkpoint", "says where the weights are, and so does --weights", "Give one of the two")
     target = repository or find_home() / MODEL_REPOSITORY
-    if not weights.is_file():
-        raise InputError(
-            str(weights),
-            "no such checkpoint",
-            f"Train one with `hunet train --model {model_name}`, or name another.",
-        )
     _require_training_code()
-    from mamba_hunet.checkpoint import load_checkpoint
+    from hunet_client.async_client import DEFAULT_MODEL
     from mamba_hunet.memory import keep_freed_memory
+
+    from hunet_export.sources import ALL_MODELS, from_folder, one_checkpoint, without_weights
+
+    keep_freed_memory()
+    if checkpoint is not None:
+        sources = [one_checkpoint(checkpoint, models)]
+    else:
+        folder = weights_folder or find_home() / WEIGHTS
+        sources = from_folder(folder, models or (DEFAULT_MODEL,))
+        if ALL_MODELS in models and (skipped := without_weights(sources)):
+            click.echo(f"skipped, no weights in {folder}: {', '.join(skipped)}")
+    for source in sources:
+        _export(source, target, if_stale)
+
+
+def _export(source: WeightsSource, repository: Path, if_stale: bool) -> None:
+    from mamba_hunet.checkpoint import load_checkpoint
 
     from hunet_export.publish import is_current, publish
 
-    keep_freed_memory()
-    if if_stale and is_current(target, model_name, weights):
-        click.echo(f"{model_name}: {target} already holds {weights.name}")
+    checkpoint = load_checkpoint(source.weights, source.model_name)
+    name = checkpoint.config.model_name
+    if if_stale and is_current(repository, checkpoint):
+        click.echo(f"{name}: {repository} already holds {source.weights.name}")
         return
-    click.echo(f"reading {weights}")
-    loaded = load_checkpoint(weights, model_name)
-    manifest = publish(loaded, weights, target, click.echo)
-    click.echo(f"{model_name}: exported to {target / model_name / '1'} (weights {manifest.weights_sha256[:12]})")
+    click.echo(f"{name}: read {source.weights}")
+    manifest = publish(checkpoint, source.weights, repository, click.echo)
+    click.echo(f"{name}: exported to {repository / name / '1'} (weights {manifest.weights_sha256[:12]})")
 
 
 def _require_training_code() -> None:

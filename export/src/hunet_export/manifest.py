@@ -32,9 +32,10 @@ class Manifest:
         model: the served model's name. weights_file, weights_sha256: the checkpoint that it was exported
         from. network: the network's name and constructor options, as the checkpoint gives them. description:
         `hunet_export.description.ServedModel` as plain data. files: file name in the version directory ->
-        SHA-256. software: distribution -> version. The torch that reads a program must be the one that wrote
-        it. parity: largest absolute difference from the eager network's probabilities, by batch size, and the
-        tolerance. canary_tolerance: how far an answer to the canary may lie from the known one.
+        SHA-256. config_sha256: of the config.pbtxt that the description gives. software: distribution ->
+        version. The torch that reads a program must be the one that wrote it. parity: largest absolute
+        difference from the eager network's probabilities, by batch size, and the tolerance. canary_tolerance:
+        how far an answer to the canary may lie from the known one.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Manifest:
     network: dict[str, Any]
     description: dict[str, Any]
     files: dict[str, str]
+    config_sha256: str
     software: dict[str, str]
     parity: dict[str, Any]
     canary_tolerance: float

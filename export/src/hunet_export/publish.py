@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import shutil
@@ -32,32 +33,35 @@ from hunet_export.manifest import (
 )
 from hunet_export.parity import PARITY_TOLERANCE, check_parity
 from hunet_export.program import ProbabilityNetwork, freeze
-from hunet_export.triton_config import CONFIG_FILE, check_config, write_or_check_config
+from hunet_export.triton_config import CONFIG_FILE, check_config, config_text
 
 MODEL_FILE = "model.py"
 VERSION = "1"
 # Copied, never imported: it needs a module that only Triton has.
 _MODEL_SOURCE = Path(__file__).with_name("triton_model.py")
+_DIGESTED_FILES = (PROGRAM_FILE, OPERATOR_FILE, CANARY_FILE, MODEL_FILE)
 
 
 class ExportError(HunetError):
     """The network cannot become a served model."""
 
 
-def is_current(repository: Path, model_name: str, weights: Path) -> bool:
-    """Whether the repository already holds these weights, exported by the software that is installed now."""
-    version_directory = repository / model_name / VERSION
+def is_current(repository: Path, checkpoint: Checkpoint) -> bool:
+    """Whether the repository already holds this checkpoint, exported by the software that is installed now."""
+    model = describe(checkpoint.config.model_name)
+    version_directory = repository / model.name / VERSION
     try:
         manifest = Manifest.read(version_directory)
         manifest.check_files(version_directory)
     except ManifestError:
         return False
     return (
-        weights.is_file()
-        and manifest.weights_sha256 == sha256_of(weights)
+        manifest.weights_sha256 == checkpoint.sha256
         and manifest.files[OPERATOR_FILE] == sha256_of(library_path())
+        and manifest.files[MODEL_FILE] == sha256_of(_MODEL_SOURCE)
+        and (repository / model.name / CONFIG_FILE).is_file()
         and manifest.software == _software()
-        and manifest.description == plain(describe(model_name))
+        and manifest.description == plain(model)
     )
 
 
@@ -71,13 +75,14 @@ def publish(checkpoint: Checkpoint, weights: Path, repository: Path, say: Callab
         say: told what is being done, one line at a time.
 
     Raises:
-        ConfigMismatchError: the repository's config.pbtxt is not the description's. Found before any work.
+        ConfigMismatchError: somebody has changed the repository's config.pbtxt. Found before any work.
         ExportError: the network cannot be traced, or gives one answer to everything.
         ParityError: the exported program does not answer as the eager network does. Nothing is written.
     """
     model = describe(checkpoint.config.model_name)
     config = repository / model.name / CONFIG_FILE
-    if config.exists():
+    is_ours = not config.exists() or sha256_of(config) == _exported_config_sha256(repository / model.name)
+    if not is_ours:
         check_config(model, config)
     eager = ProbabilityNetwork(checkpoint.model).eval()
     say(f"tracing {model.name} for batches of 1 to {model.max_batch_size} slices")
@@ -91,10 +96,19 @@ def publish(checkpoint: Checkpoint, weights: Path, repository: Path, say: Callab
         parity = {"tolerance": PARITY_TOLERANCE, "largest_difference_by_batch_size": differences}
         manifest = replace(unproved, parity=parity)
         manifest.write(staged)
-        write_or_check_config(model, config)
+        if is_ours:
+            config.write_text(config_text(model), encoding="utf-8")
         _move_into_place(staged, repository / model.name / VERSION)
     say(f"probabilities differ by at most {max(differences.values()):.2g} (allowed: {PARITY_TOLERANCE:g})")
     return manifest
+
+
+def _exported_config_sha256(model_directory: Path) -> str | None:
+    """Digest of the config.pbtxt that the last export gave: one that is still that may be replaced."""
+    try:
+        return Manifest.read(model_directory / VERSION).config_sha256
+    except ManifestError:
+        return None
 
 
 def _freeze(eager: ProbabilityNetwork, model: ServedModel) -> ExportedProgram:
@@ -121,7 +135,8 @@ def _manifest(checkpoint: Checkpoint, weights: Path, model: ServedModel, staged:
         weights_sha256=checkpoint.sha256,
         network={"name": checkpoint.config.model_name, "options": checkpoint.config.model_options},
         description=plain(model),
-        files={name: sha256_of(staged / name) for name in (PROGRAM_FILE, OPERATOR_FILE, CANARY_FILE)},
+        files={name: sha256_of(staged / name) for name in _DIGESTED_FILES},
+        config_sha256=hashlib.sha256(config_text(model).encode()).hexdigest(),
         software=_software(),
         parity={},
         canary_tolerance=CANARY_TOLERANCE,

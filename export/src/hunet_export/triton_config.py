@@ -45,18 +45,6 @@ def config_text(model: ServedModel) -> str:
     return _HEADING + text_format.MessageToString(triton_config(model))
 
 
-def write_or_check_config(model: ServedModel, path: Path) -> None:
-    """Writes a config.pbtxt that is not there yet, and compares one that is.
-
-    Raises ConfigMismatchError, naming the fields, when the file says something else than the description.
-    """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(config_text(model), encoding="utf-8")
-        return
-    check_config(model, path)
-
-
 def check_config(model: ServedModel, path: Path) -> None:
     """Raises ConfigMismatchError unless the file holds exactly what the description gives."""
     fix = "Change hunet_export.description instead, delete this file and export again."
