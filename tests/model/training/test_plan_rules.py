@@ -70,7 +70,7 @@ def test_many_patients_need_less_that_is_drawn_and_more_steps(thick: CaseFingerp
     assert many.scans.templates == few.scans.templates / 2
     assert many.scans.phantoms == few.scans.phantoms / 2
     assert many.batch.paste_share == pytest.approx(few.batch.paste_share / 2, abs=0.01)
-    assert many.source_weights["template"] == few.source_weights["template"] / 2
+    assert many.source_weights["template"] == pytest.approx(few.source_weights["template"] / 2, abs=0.01)
     assert many.training.steps == 2 * few.training.steps
 
 
