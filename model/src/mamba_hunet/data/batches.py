@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mamba_hunet.data.augment import Image, vary_geometry, vary_intensity
-from mamba_hunet.data.head_shell import draw_head_shell, is_brain_extracted
+from mamba_hunet.data.head_shell import draw_head_shell
 from mamba_hunet.data.lesion_paste import LesionPatch, cut_lesions, draw_blob, paste_lesion
 from mamba_hunet.data.library import SliceStack
 
@@ -69,7 +69,7 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
         image, target = self._draw_slice(rng, stack)
         if rng.random() < self._settings.paste_share:
             image, target = self._paste(rng, image, target)
-        if is_brain_extracted(image) and rng.random() < self._settings.shell_share:
+        if stack.brain_extracted and rng.random() < self._settings.shell_share:
             image = draw_head_shell(rng, image)
         image, target = vary_geometry(rng, image, target, self._settings.crop, _crop_centre(rng, target))
         return vary_intensity(rng, image), target

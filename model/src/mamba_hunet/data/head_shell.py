@@ -7,19 +7,14 @@ from scipy import ndimage
 from mamba_hunet.data.augment import Image, smooth_field
 
 
-def is_brain_extracted(image: Image) -> bool:
-    """Whether most of the slice's border region is one constant: nothing outside the brain."""
-    background = image.min()
-    return float(np.mean(image <= background + 0.2)) > 0.5
-
-
 def draw_head_shell(rng: Generator, image: Image) -> Image:
     """Draws fluid and bone (dark), scalp fat (bright) and air round the brain; thickness and brightness vary.
 
     Args:
-        image: (height, width) float32 in z units; the lowest value is background. Lesion targets stay valid.
+        image: (height, width) float32 in z units of a brain alone. Lesion targets stay valid.
     """
-    background = float(image.min())
+    # Sharpening leaves values below air's along the brain's edge, so the lowest value is not air's.
+    background = float(np.median(image[[0, -1]]))
     brain = ndimage.binary_closing(image > background + 0.5, iterations=3)
     if np.count_nonzero(brain) < 400:
         return image

@@ -21,6 +21,7 @@ from preprocess_service.pipeline import (
 )
 
 from mamba_hunet.data.augment import Image
+from mamba_hunet.data.brain_extraction import shows_brain_alone
 from mamba_hunet.data.cases import Case, DataError
 from mamba_hunet.data.pictures import read_picture
 from mamba_hunet.data.template import Template
@@ -43,6 +44,7 @@ class SliceStack:
         images: (slices, 256, 256) float16, the network's input.
         targets: (slices, 256, 256) float16, share of lesion in each pixel.
         slice_spacing_mm: from one slice to the next.
+        brain_extracted: skull and scalp are missing.
         head_slices, lesion_slices: numbers of the slices that show head, and lesion.
     """
 
@@ -52,6 +54,7 @@ class SliceStack:
     images: NDArray[np.float16]
     targets: NDArray[np.float16]
     slice_spacing_mm: float
+    brain_extracted: bool
     head_slices: NDArray[np.intp]
     lesion_slices: NDArray[np.intp]
 
@@ -153,6 +156,8 @@ def _stack(source: str, patient: str, scan: Scan, truth: NDArray[np.float32], pl
     geometry = prepared.manifest.geometry
     images = prepared.slices(0, geometry.slice_count)
     targets = to_network(oriented(truth, geometry), geometry)
+    intensity = prepared.manifest.intensity
+    with_head = slices_with_head(images)
     return SliceStack(
         source,
         patient,
@@ -160,7 +165,8 @@ def _stack(source: str, patient: str, scan: Scan, truth: NDArray[np.float32], pl
         images.astype(np.float16),
         targets.astype(np.float16),
         float(scan.spacing_mm[geometry.slice_axis]),
-        slices_with_head(images),
+        shows_brain_alone(images[with_head], air_z=-intensity.center / intensity.scale),
+        with_head,
         slices_with_lesions(targets),
     )
 

@@ -46,7 +46,7 @@ def draw_scan(template: Template, rng: Generator) -> SyntheticScan:
     share = draw_lesions(tissue.white, tissue.grey, tissue.ventricle_mm, tissue.region, rng)
     signal = _paint_lesions(signal, share, tissue.brain, rng)
     signal = _scan(signal, rng)
-    if rng.random() < 0.45:
+    if rng.random() < 0.3:
         signal = signal * _extraction(tissue.brain, rng)
     return _slice(signal, share, template.affine, rng)
 

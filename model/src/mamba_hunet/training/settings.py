@@ -41,4 +41,4 @@ class TrainingSettings:
     batch: BatchSettings = field(default_factory=BatchSettings)
     phantoms: int = 12
     templates: int = 24
-    source_weights: dict[str, float] = field(default_factory=lambda: {"phantom": 0.3, "template": 2.0})
+    source_weights: dict[str, float] = field(default_factory=lambda: {"phantom": 0.3, "template": 3.0})
