@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hunet_client.lesions import DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD, find_lesions
+from hunet_client.lesions import CONFIDENCE_ML, DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD, find_lesions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -119,6 +119,60 @@ def test_mask_labels_and_table_agree(volume):
         assert tuple(voxels.max(axis=0) + 1) == lesion.box_stop
         assert lesion.max_probability == volume[found.labels == lesion.index].max()
         assert 0.5 <= lesion.mean_probability <= lesion.max_probability
+
+
+def confidence_at(voxel, volume, spacing_mm=MM):
+    """Confidence of the lesion that this voxel belongs to, None outside lesions."""
+    found = find_lesions(volume, IDENTITY, spacing_mm, min_lesion_ml=0)
+    index = int(found.labels[voxel])
+    return found.lesions[index - 1].confidence if index else None
+
+
+@pytest.mark.parametrize(
+    ("side_voxels", "probability", "expected"),
+    [
+        pytest.param(5, 0.8, 0.8, id="a large lesion's own probability"),
+        pytest.param(3, 0.8, 0.8, id="27 mm3 are enough"),
+        pytest.param(2, 0.9, 0.9 * 8 / 27, id="what a small one lacks counts as 0"),
+    ],
+)
+def test_confidence_is_the_probability_of_the_surest_27_mm3(side_voxels, probability, expected):
+    volume = volume_with_boxes(((4, 4, 4), (4 + side_voxels,) * 3), probability=probability)
+    assert confidence_at((4, 4, 4), volume) == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_unsure_rim_does_not_lower_the_confidence():
+    volume = volume_with_boxes(((4, 4, 4), (9, 9, 9)), probability=0.55)
+    volume[5:8, 5:8, 5:8] = 0.95
+    assert confidence_at((5, 5, 5), volume) == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("spacing_mm", [(3.0, 3.0, 5.0), (2.0, 2.0, 4.0), (0.9, 0.9, 3.3)])
+def test_voxels_of_any_size_make_up_the_27_mm3(spacing_mm):
+    volume = volume_with_boxes(((2, 2, 2), (9, 9, 9)), probability=0.7)
+    volume[4, 4, 4] = 1.0
+    of_voxel = min(1.0, np.prod(spacing_mm) / (1000 * CONFIDENCE_ML))
+    assert confidence_at((4, 4, 4), volume, spacing_mm) == pytest.approx(of_voxel + 0.7 * (1 - of_voxel), rel=1e-6)
+
+
+@given(volume=probabilities, place=st.tuples(*[st.integers(0, 5)] * 3), higher=st.floats(0, 1, width=32))
+@settings(max_examples=100)
+def test_raising_a_probability_never_lowers_a_confidence(volume, place, higher):
+    raised = volume.copy()
+    raised[place] = max(higher, volume[place])
+    for voxel in map(tuple, np.argwhere(volume >= DEFAULT_THRESHOLD)):
+        before, after = confidence_at(voxel, volume), confidence_at(voxel, raised)
+        assert 0 < before <= 1
+        assert after >= before - 1e-12
+
+
+@given(volume=probabilities, other=probabilities)
+@settings(max_examples=50)
+def test_confidence_does_not_depend_on_other_lesions(volume, other):
+    both = np.concatenate([volume, np.zeros_like(volume[:1]), other])
+    voxels = np.argwhere(volume >= DEFAULT_THRESHOLD)
+    alone = [confidence_at(tuple(voxel), volume) for voxel in voxels[::5]]
+    assert [confidence_at(tuple(voxel), both) for voxel in voxels[::5]] == pytest.approx(alone, rel=1e-12)
 
 
 @given(volume=probabilities)

@@ -65,6 +65,9 @@ def test_lists_the_lesions_largest_first():
     assert (large.box_start, large.box_stop) == ((2, 3, 4), (5, 6, 6))
     assert large.max_probability == pytest.approx(0.95, abs=1e-6)
     assert (small.voxels, small.box_start) == (1, (7, 8, 9))
+    # 27 mm3 are four and a half of these voxels.
+    assert large.confidence == pytest.approx((0.95 + 3.5 * 0.8) / 4.5, abs=1e-6)
+    assert small.confidence == pytest.approx(0.6 / 4.5, abs=1e-6)
 
 
 def test_says_what_made_it():
@@ -110,6 +113,46 @@ def test_passes_quality_flags_on():
     ]
 
 
+def quality(**scores):
+    """What a service measured: one figure a component, None where there was none."""
+    return pb.Quality(
+        score=min((score for score in scores.values() if score is not None), default=None),
+        components=[
+            pb.QualityComponent(
+                name=name,
+                score=score,
+                measurements=[]
+                if score is None
+                else [pb.QualityMeasurement(name=f"{name} figure", value=3.25, unit="mm", score=score)],
+            )
+            for name, score in scores.items()
+        ],
+    )
+
+
+def test_passes_the_scans_quality_on():
+    report = build_report(segmentation(quality=quality(contrast=1.0, motion=None, noise=0.25)))
+    assert report.quality.score == 0.25
+    assert report.quality.weakest == "noise"
+    assert [(component.name, component.score) for component in report.quality.components] == [
+        ("contrast", 1.0),
+        ("motion", None),
+        ("noise", 0.25),
+    ]
+    assert report.quality.components[2].measurements[0].model_dump() == {
+        "name": "noise figure",
+        "value": 3.25,
+        "unit": "mm",
+        "score": 0.25,
+    }
+
+
+def test_a_service_that_measures_no_quality_gives_none():
+    report = build_report(segmentation())
+    assert (report.quality.score, report.quality.components, report.quality.weakest) == (None, (), None)
+    assert json.loads(report.to_json())["quality"] == {"score": None, "components": []}
+
+
 def test_equal_results_give_equal_files():
     assert build_report(segmentation()).to_json() == build_report(segmentation()).to_json()
 
@@ -122,7 +165,7 @@ def test_the_schema_in_the_documentation_is_the_one_that_is_used():
 @settings(max_examples=40)
 def test_every_report_is_valid_by_the_schema_and_comes_back_unchanged(seed, rarity):
     probability = np.random.default_rng(seed).random(SHAPE, np.float32) ** rarity
-    report = build_report(segmentation(probability))
+    report = build_report(segmentation(probability, quality=quality(contrast=1.0, motion=None, noise=0.25)))
     jsonschema.validate(json.loads(report.to_json()), json.loads(SCHEMA.read_text()))
     assert Report.model_validate_json(report.to_json()) == report
     assert report.lesion_count == len(report.lesions)

@@ -51,6 +51,27 @@ def test_one_scan_leaves_mask_report_and_picture(run, scan_path, scan_volume, tm
     assert "info: " in result.stdout
 
 
+def test_the_table_says_how_sure_the_lesions_are_and_how_good_the_scan_is(run, stack, scan_path, tmp_path):
+    def add_quality(manifest):
+        for name, score in (("contrast", 1.0), ("noise", 0.31)):
+            manifest.quality.components.add(name=name, score=score)
+        manifest.quality.score = 0.31
+        manifest.quality_flags.add(code="noisy", message="Noise is high.", severity="SEVERITY_WARNING")
+
+    stack.preprocess.change_manifest = add_quality
+    result = run(scan_path, "-o", tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
+    row = next(line for line in result.stdout.splitlines() if "0.31" in line)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    confidences = [lesion["confidence"] for lesion in report["lesions"]]
+    assert f"{min(confidences):.2f} to" in row
+    assert f"{max(confidences):.2f}" in result.stdout
+    assert "noise" in result.stdout
+    assert "warning: " in result.stdout
+    assert "Noise is high." in result.stdout
+
+
 def test_probability_is_written_when_asked_for_and_never_left_over(run, scan_path, scan_volume, tmp_path):
     run(scan_path, "-o", tmp_path / "out", "--probability")
     probability = nib.load(tmp_path / "out" / "probability.nii.gz")

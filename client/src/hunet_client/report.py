@@ -51,6 +51,38 @@ class ReportedLesion(_Part):
     box_stop: tuple[int, int, int] = Field(description="One past its last voxel")
     max_probability: float = Field(ge=0, le=1)
     mean_probability: float = Field(ge=0, le=1)
+    confidence: float = Field(
+        ge=0, le=1, description="Mean probability of its 27 most probable mm3; what a smaller lesion lacks counts as 0"
+    )
+
+
+class QualityMeasurement(_Part):
+    """One figure measured in the scan. Its score is 1 where it is ordinary and below 0.5 where a flag is raised."""
+
+    name: str = Field(description="Stable, for machines")
+    value: float
+    unit: str
+    score: float = Field(ge=0, le=1)
+
+
+class QualityComponent(_Part):
+    """One side of quality: contrast, motion, noise, coverage or resolution."""
+
+    name: str
+    score: float | None = Field(ge=0, le=1, description="The lowest of its measurements; null when there are none")
+    measurements: tuple[QualityMeasurement, ...]
+
+
+class Quality(_Part):
+    """How good the scan is for this system, as the preprocessing service measured it."""
+
+    score: float | None = Field(ge=0, le=1, description="The lowest of its components; null when nothing was assessed")
+    components: tuple[QualityComponent, ...]
+
+    @property
+    def weakest(self) -> str | None:
+        """Name of the component that the score is; None without a score."""
+        return next((component.name for component in self.components if component.score == self.score), None)
 
 
 class QualityFlag(_Part):
@@ -112,6 +144,7 @@ class Report(_Part):
     lesion_count: int = Field(ge=0)
     total_volume_ml: float = Field(ge=0)
     lesions: tuple[ReportedLesion, ...] = Field(description="Largest first")
+    quality: Quality
     quality_flags: tuple[QualityFlag, ...]
     provenance: Provenance
 
@@ -137,6 +170,7 @@ def build_report(segmentation: Segmentation) -> Report:
         lesion_count=len(found.lesions),
         total_volume_ml=_rounded(found.total_volume_ml),
         lesions=tuple(_row(lesion, segmentation.spacing_mm) for lesion in found.lesions),
+        quality=_quality(manifest.quality),
         quality_flags=tuple(_flag(flag) for flag in manifest.quality_flags),
         provenance=Provenance(
             model=ModelUsed(
@@ -165,7 +199,35 @@ def _row(lesion: Lesion, spacing_mm: tuple[float, float, float]) -> ReportedLesi
         box_stop=lesion.box_stop,
         max_probability=_rounded(lesion.max_probability),
         mean_probability=_rounded(lesion.mean_probability),
+        confidence=_rounded(lesion.confidence),
     )
+
+
+def _quality(quality: pb.Quality) -> Quality:
+    return Quality(
+        score=_score(quality),
+        components=tuple(
+            QualityComponent(
+                name=component.name,
+                score=_score(component),
+                measurements=tuple(
+                    QualityMeasurement(
+                        name=figure.name,
+                        value=_rounded(figure.value),
+                        unit=figure.unit,
+                        score=_rounded(figure.score),
+                    )
+                    for figure in component.measurements
+                ),
+            )
+            for component in quality.components
+        ),
+    )
+
+
+def _score(scored: pb.Quality | pb.QualityComponent) -> float | None:
+    """Absent where nothing could be measured, or where the service is older than the field."""
+    return _rounded(scored.score) if scored.HasField("score") else None
 
 
 def _flag(flag: pb.QualityFlag) -> QualityFlag:

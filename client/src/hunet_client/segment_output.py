@@ -17,6 +17,7 @@ from rich.table import Table
 from hunet_client.notice import RESEARCH_USE_ONLY
 from hunet_client.output_files import OutputFiles
 from hunet_client.plane_runs import ProgressCallback
+from hunet_client.report import Report
 from hunet_client.segment_outcome import FailedScan, SegmentedScan
 
 Outcomes = Sequence[SegmentedScan | FailedScan]
@@ -41,7 +42,7 @@ def print_table(outcomes: Outcomes) -> None:
     names = ", ".join(path.name for path in _paths(done[0].files).values())
     table = Table(caption=f"In each folder: {names}.\n{RESEARCH_USE_ONLY}", caption_justify="left")
     table.add_column("scan", overflow="fold")
-    for heading in ("lesions", "volume (ml)", "seconds"):
+    for heading in ("lesions", "volume (ml)", "confidence", "quality", "seconds"):
         table.add_column(heading, justify="right")
     table.add_column("folder", overflow="fold")
     for outcome in done:
@@ -49,6 +50,8 @@ def print_table(outcomes: Outcomes) -> None:
             str(outcome.scan),
             str(outcome.report.lesion_count),
             f"{outcome.report.total_volume_ml:.2f}",
+            _confidence(outcome.report),
+            _quality(outcome.report),
             f"{outcome.elapsed_s:.1f}",
             str(outcome.files.mask.parent),
         )
@@ -56,6 +59,20 @@ def print_table(outcomes: Outcomes) -> None:
     for outcome in done:
         for flag in outcome.report.quality_flags:
             click.echo(f"{flag.severity}: {outcome.scan}: {flag.message}")
+
+
+def _confidence(report: Report) -> str:
+    """That of the least and the most certain lesion."""
+    values = [lesion.confidence for lesion in report.lesions]
+    return f"{min(values):.2f} to {max(values):.2f}" if values else "-"
+
+
+def _quality(report: Report) -> str:
+    """The score, and what is weakest where anything is."""
+    score = report.quality.score
+    if score is None:
+        return "-"
+    return f"{score:.2f} {report.quality.weakest}" if score < 1 else f"{score:.2f}"
 
 
 def print_json(outcomes: Outcomes) -> None:

@@ -79,7 +79,8 @@ _MOTION = (
         limit=0.07,
         useless=0.2,
         flag_code="ghosting",
-        flag_message="Ghosts with {value:.0%} of the head's signal lie in the air along one axis; the head may have moved.",
+        flag_message="Ghosts with {value:.0%} of the head's signal lie in the air along one axis; the head may have "
+        "moved.",
     ),
     # Real 0.20 to 1.08, phantoms 0.89 to 1.0; moved 1.05 to 1.37 with thick slices, 2.2 to 4.3 with 1 mm.
     Scale(
