@@ -155,9 +155,12 @@ def test_voxels_of_any_size_make_up_the_27_mm3(spacing_mm):
     assert confidence_at((4, 4, 4), volume, spacing_mm) == pytest.approx(of_voxel + 0.7 * (1 - of_voxel), rel=1e-6)
 
 
-@given(volume=probabilities, place=st.tuples(*[st.integers(0, 5)] * 3), higher=st.floats(0, 1, width=32))
+@given(seed=st.integers(0, 10**6), place=st.tuples(st.integers(0, 1), *[st.integers(0, 2)] * 2))
 @settings(max_examples=100)
-def test_raising_a_probability_never_lowers_a_confidence(volume, place, higher):
+def test_raising_a_probability_never_lowers_a_confidence(seed, place):
+    rng = np.random.default_rng(seed)
+    volume = rng.random((2, 3, 3), dtype=np.float32)
+    higher = rng.random(dtype=np.float32)
     raised = volume.copy()
     raised[place] = max(higher, volume[place])
     for voxel in map(tuple, np.argwhere(volume >= DEFAULT_THRESHOLD)):

@@ -15,8 +15,10 @@ import pytest
 from hunet_client import SegmentationClient
 from hunet_client.errors import ScanRefusedError
 from hunet_client.nifti_output import mask_file
+from hunet_client.report import build_report
 
 DATA = Path(os.environ.get("HUNET_DATA", Path(__file__).parents[3] / "shared" / "data"))
+QUALITY_COMPONENTS = ["contrast", "motion", "noise", "coverage", "resolution"]
 REAL_SCANS = sorted(DATA.glob("*/*/flair.nii.gz"))
 
 
@@ -100,6 +102,9 @@ def test_a_real_scan_gets_its_mask_on_its_own_grid_bit_for_bit(segment, path):
     for code in ("qform_code", "sform_code", "pixdim", "xyzt_units"):
         assert mask.header[code].tobytes() == scan.header[code].tobytes()
     assert result.affine.tobytes() == scan.affine.tobytes()
+    quality = build_report(result).quality
+    assert [component.name for component in quality.components] == QUALITY_COMPONENTS
+    assert quality.score > 0.5
 
 
 def broken(kind: str, good: bytes) -> bytes:

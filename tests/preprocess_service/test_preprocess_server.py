@@ -72,6 +72,34 @@ async def test_slices_are_the_pipelines_own(channel, good):
     np.testing.assert_array_equal(batch_values(batches), expected.slices(0, 30))
 
 
+async def test_the_manifest_says_how_good_the_scan_is(channel, good):
+    manifest, _ = await preprocess(channel, good)
+    components = {component.name: component for component in manifest.quality.components}
+    assert list(components) == ["contrast", "motion", "noise", "coverage", "resolution"]
+    assert manifest.quality.score == min(part.score for part in components.values() if part.HasField("score"))
+    # The head has pixels of 5 mm.
+    assert components["resolution"].score == 0
+    figures = {figure.name: figure for figure in components["resolution"].measurements}
+    assert (figures["pixel_mm"].value, figures["pixel_mm"].unit) == (5.0, "mm")
+
+
+async def test_the_worst_scan_is_warned_of_and_not_refused(channel, make_affine, make_nifti):
+    noise = np.random.default_rng(0).integers(1, 1000, (40, 40, 8)).astype(np.int16)
+    manifest, batches = await preprocess(channel, make_nifti(noise, make_affine(noise.shape, (4.0, 4.0, 6.0))))
+    assert manifest.quality.score == 0
+    assert {flag.severity for flag in manifest.quality_flags} == {pb.SEVERITY_WARNING}
+    assert sum(batch.count for batch in batches) == 8
+
+
+async def test_a_manifest_from_before_quality_was_measured_is_restored(channel, good):
+    manifest, batches = await preprocess(channel, good)
+    manifest.ClearField("quality")
+    for batch in batches:
+        batch.data = bytes(len(batch.data))
+    header, _ = await restore(channel, manifest, batches)
+    assert list(header.shape) == list(manifest.shape)
+
+
 async def test_options_are_followed(channel, good):
     manifest, batches = await preprocess(
         channel,

@@ -42,8 +42,8 @@ def print_table(outcomes: Outcomes) -> None:
     names = ", ".join(path.name for path in _paths(done[0].files).values())
     table = Table(caption=f"In each folder: {names}.\n{RESEARCH_USE_ONLY}", caption_justify="left")
     table.add_column("scan", overflow="fold")
-    for heading in ("lesions", "volume (ml)", "confidence", "quality", "seconds"):
-        table.add_column(heading, justify="right")
+    for heading in ("lesions", "volume\n(ml)", "confidence", "quality", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("folder", overflow="fold")
     for outcome in done:
         table.add_row(
@@ -64,7 +64,7 @@ def print_table(outcomes: Outcomes) -> None:
 def _confidence(report: Report) -> str:
     """That of the least and the most certain lesion."""
     values = [lesion.confidence for lesion in report.lesions]
-    return f"{min(values):.2f} to {max(values):.2f}" if values else "-"
+    return f"{min(values):.2f}-{max(values):.2f}" if values else "-"
 
 
 def _quality(report: Report) -> str:
