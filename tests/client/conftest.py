@@ -152,6 +152,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     def __init__(self) -> None:
         self.infer = Misbehaviour()
         self.max_batch_size = 16
+        self.keeps_its_index = False
         self.predict: Callable[[np.ndarray], np.ndarray] = lambda slices: np.clip(slices / 100, 0, 1)
         self.requests: list[service_pb2.ModelInferRequest] = []
         self.change_response: Callable[[service_pb2.ModelInferResponse], None] = lambda response: None
@@ -163,6 +164,14 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         response.config.name = request.name
         response.config.max_batch_size = self.max_batch_size
         return response
+
+    def RepositoryIndex(self, request, context):  # noqa: N802
+        if self.keeps_its_index:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "This protocol is restricted")
+        index = service_pb2.RepositoryIndexResponse()
+        for name, state in (("unet", "READY"), ("mamba_hunet", "READY"), ("broken", "UNAVAILABLE")):
+            index.models.add(name=name, version="1", state=state)
+        return index
 
     def ModelInfer(self, request, context):  # noqa: N802
         self.requests.append(request)

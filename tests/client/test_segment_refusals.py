@@ -174,10 +174,16 @@ def test_a_restored_volume_that_does_not_fit(stack, scan_path, change, message):
     assert message in refusal(stack, scan_path)
 
 
-def test_a_model_that_triton_does_not_serve(stack, scan_path):
-    with pytest.raises(UsageError, match="no such model"):
+def test_a_model_that_triton_does_not_serve_is_refused_with_those_that_it_does(stack, scan_path):
+    with pytest.raises(UsageError, match=r"another: .* serves no such model\. .*\(mamba_hunet, unet\)"):
         segment(stack, scan_path, model="another")
     assert stack.preprocess.preprocess.calls == 0
+
+
+def test_a_server_may_keep_the_names_of_its_models(stack, scan_path):
+    stack.triton.keeps_its_index = True
+    with pytest.raises(UsageError, match=r"serves no such model\. Name another\."):
+        segment(stack, scan_path, model="another")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ class TritonTransport:
                         response = await self._client.get_model_config(model, client_timeout=timeout_s)
                 except InferenceServerException as exc:
                     error = self._translated(exc, model)
+                    if isinstance(error, UsageError):
+                        error.fix = await self._served_instead(timeout_s)
                     if not isinstance(error, ServiceUnavailableError):
                         raise error from exc
                     error.__cause__ = exc
@@ -61,6 +63,16 @@ class TritonTransport:
             f"no Triton server answers for model {model} (waited {timeout_s:g} s)",
             START_THE_STACK,
         ) from error
+
+    async def _served_instead(self, timeout_s: float) -> str:
+        """What someone can do whose model is not served, with the names of those that are."""
+        try:
+            async with own_cancellation():
+                index = await self._client.get_model_repository_index(client_timeout=timeout_s)
+        except InferenceServerException:  # A server may keep its index to itself.
+            return "Name another"
+        served = ", ".join(sorted({entry.name for entry in index.models if entry.state == "READY"}))
+        return f"Name one that it serves ({served or 'none'}), or serve it with `hunet up --models`"
 
     async def infer(
         self, model: str, slices: NDArray[np.float32], *, priority: Priority, timeout_s: float
@@ -118,7 +130,7 @@ class TritonTransport:
         message = error.message() or ""
         what = f"{code}: {message}"
         if code == "NOT_FOUND":
-            return UsageError(model, f"Triton at {self.address} has no such model", "Export it, or name another")
+            return UsageError(model, f"Triton at {self.address} serves no such model", "Name another")
         if code == "UNAVAILABLE" and "maximum queue size" in message:
             return ServiceBusyError(self.address, what, "Try again later")
         if code in ("UNAVAILABLE", "CANCELLED") or _stub_died(message):
