@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +19,17 @@ from hypothesis import Phase, settings
 settings.register_profile("arrays", deadline=None, phases=[p for p in Phase if p is not Phase.explain])
 settings.load_profile("arrays")
 
+# Constructor arguments that make each network quick to export; its structure stays, and so does a slice's size.
+SMALL_NETWORKS: dict[str, dict[str, Any]] = {
+    "mamba_hunet": {"embed_dim": 8, "encoder_depths": (1, 1), "decoder_depths": (1,), "conv_channels": (4, 4)},
+    "hunet": {"channels": (4, 6, 8, 8), "context_channels": (2, 3, 4, 4)},
+    "hunet_lite": {"channels": (4, 6, 8, 8), "context_channels": (2, 3, 4, 4)},
+    "unet": {"widths": (4, 4, 6, 6, 8)},
+    "swin_unet": {"embed_dim": 8, "depths": (2, 1), "heads": (2, 4)},
+    "mamba_unet": {"embed_dim": 8, "depths": (1, 1), "d_state": 4},
+    "vm_unet": {"embed_dim": 8, "depths": (1, 1), "depths_decoder": (1, 1), "d_state": 4},
+}
+
 STACK_FIXTURES = {"start_stack", "running_stack"}
 
 
@@ -28,12 +40,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 
+@pytest.fixture(scope="session")
+def save_small_network() -> Callable[..., Path]:
+    """Saves a small network's fresh weights as `<folder>/<name>.safetensors`; returns that path."""
+    import torch
+    from mamba_hunet.checkpoint import CheckpointConfig, save_checkpoint
+    from mamba_hunet.networks import create_model
+
+    def save(folder: Path, name: str, **overrides: object) -> Path:
+        options = SMALL_NETWORKS[name] | overrides
+        torch.manual_seed(0)
+        network = create_model(name, **options)
+        # One batch, so that normalisation knows its inputs: without, the answers are nearly the same everywhere.
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.BatchNorm2d):
+                layer.momentum = None
+        with torch.no_grad():
+            side = network.slice_size or 256
+            network.train()(torch.randn(2, 1, side, side))
+        path = folder / f"{name}.safetensors"
+        save_checkpoint(path, network, CheckpointConfig(name, options))
+        return path
+
+    return save
+
+
 class LocalStack:
     """A stack started by `hunet up --detach`, in a state folder of its own and on free ports."""
 
-    def __init__(self, state_folder: Path) -> None:
+    def __init__(self, state_folder: Path, models: Sequence[str], home: Path | None) -> None:
         self.state_folder = state_folder
+        self.models = tuple(models)
         self.environment = {**os.environ, "HUNET_STATE_DIR": str(state_folder)}
+        if home is not None:
+            self.environment["HUNET_HOME"] = str(home)
 
     def hunet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs a `hunet` command that finds this stack by its state file."""
@@ -41,7 +81,7 @@ class LocalStack:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
 
     def up(self) -> None:
-        run = self.hunet("up", "--detach", "--any-ports", "--models=mamba_hunet")
+        run = self.hunet("up", "--detach", "--any-ports", f"--models={','.join(self.models)}")
         assert run.returncode == 0, run.stdout + run.stderr
 
     @property
@@ -60,12 +100,15 @@ class LocalStack:
 
 
 @pytest.fixture(scope="session")
-def start_stack(tmp_path_factory) -> Iterator[Callable[[], LocalStack]]:
-    """Starts a stack of the test's own; whatever still runs at the end of the session is stopped."""
+def start_stack(tmp_path_factory) -> Iterator[Callable[..., LocalStack]]:
+    """Starts a stack of the test's own; whatever still runs at the end of the session is stopped.
+
+    It serves Mamba-HUNet from the checkout, or other models from a home of the test's own.
+    """
     stacks: list[LocalStack] = []
 
-    def start() -> LocalStack:
-        stacks.append(LocalStack(tmp_path_factory.mktemp("stack")))
+    def start(models: Sequence[str] = ("mamba_hunet",), home: Path | None = None) -> LocalStack:
+        stacks.append(LocalStack(tmp_path_factory.mktemp("stack"), models, home))
         stacks[-1].up()
         return stacks[-1]
 

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
-import torch
 from click.testing import CliRunner
 from hunet_client.cli import hunet
 from hunet_export.description import describe
 from hunet_export.manifest import Manifest, sha256_of
 from hunet_export.parity import PARITY_BATCH_SIZES, PARITY_TOLERANCE
 from hunet_export.triton_config import check_config
-from mamba_hunet import create_model, list_models
-from mamba_hunet.checkpoint import CheckpointConfig, save_checkpoint
-
-SMALL: dict[str, dict[str, Any]] = {
-    "mamba_hunet": {"embed_dim": 8, "encoder_depths": (1, 1), "decoder_depths": (1,), "conv_channels": (4, 4)},
-    "hunet": {"channels": (4, 6, 8, 8), "context_channels": (2, 3, 4, 4)},
-    "hunet_lite": {"channels": (4, 6, 8, 8), "context_channels": (2, 3, 4, 4)},
-    "unet": {"widths": (4, 4, 6, 6, 8)},
-    "swin_unet": {"embed_dim": 8, "depths": (2, 1), "heads": (2, 4)},
-    "mamba_unet": {"embed_dim": 8, "depths": (1, 1), "d_state": 4},
-    "vm_unet": {"embed_dim": 8, "depths": (1, 1), "depths_decoder": (1, 1), "d_state": 4},
-}
-
-
-@pytest.fixture
-def weights_of(tmp_path):
-    """Saves a small network's fresh weights as `<folder>/<name>.safetensors`."""
-
-    def save(name: str, **options: object) -> Path:
-        torch.manual_seed(0)
-        path = tmp_path / "weights" / f"{name}.safetensors"
-        options = SMALL[name] | options
-        save_checkpoint(path, create_model(name, **options), CheckpointConfig(name, options))
-        return path
-
-    return save
+from mamba_hunet import list_models
 
 
 @pytest.fixture
@@ -50,13 +21,9 @@ def hunet_export(tmp_path):
     return run
 
 
-def test_none_is_left_out():
-    assert tuple(SMALL) == list_models()
-
-
 @pytest.mark.parametrize("name", list_models())
-def test_it_is_exported_proved_equal_and_then_current(tmp_path, weights_of, hunet_export, name):
-    weights = weights_of(name)
+def test_it_is_exported_proved_equal_and_then_current(tmp_path, save_small_network, hunet_export, name):
+    weights = save_small_network(tmp_path / "weights", name)
 
     first = hunet_export("--model", "all", "--weights", str(weights.parent))
 
@@ -78,8 +45,8 @@ def test_it_is_exported_proved_equal_and_then_current(tmp_path, weights_of, hune
     assert f"{name}: {tmp_path / 'model_repository'} already holds {weights.name}" in second.output
 
 
-def test_a_network_for_another_slice_size_cannot_be_served(tmp_path, weights_of, hunet_export):
-    weights = weights_of("swin_unet", slice_size=128)
+def test_a_network_for_another_slice_size_cannot_be_served(tmp_path, save_small_network, hunet_export):
+    weights = save_small_network(tmp_path, "swin_unet", slice_size=128)
     result = hunet_export("--checkpoint", str(weights))
     assert result.exit_code == 1
     assert "slices are 256x256; this network takes 128x128 only" in result.output

@@ -14,7 +14,7 @@ import click
     is_flag=True,
     help="Return once a real inference has answered; end it with `hunet down`.",
 )
-@click.option("--models", default="", metavar="A,B", help="Which models to serve.  [default: all in model_repository]")
+@click.option("--models", default="", metavar="A,B", help="Which models to serve.  [default: mamba_hunet]")
 @click.option("--any-ports", is_flag=True, help="Take any free ports instead of the usual ones.")
 @click.option(
     "--address",
@@ -27,19 +27,21 @@ def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...]) -
     """Start Triton and the preprocessing service on this machine.
 
     Installs Triton and exports the models where that has not been done, waits until a real inference has
-    answered, and restarts what dies. Everything listens on loopback. Research use only.
+    answered by each, and restarts what dies. Everything listens on loopback. Research use only.
     """
     from hunet_client.home import find_home
 
     from hunet_local.addresses import choose_addresses, parse_addresses
-    from hunet_local.models import choose_models
+    from hunet_local.models import check_running_serves, choose_models
     from hunet_local.records import is_running
 
+    wanted = [name.strip() for name in models.split(",") if name.strip()]
     if is_running():
+        check_running_serves(wanted)
         click.echo("already running; see `hunet status`, end it with `hunet down`")
         return
     given = parse_addresses(addresses)
-    chosen = choose_models(find_home(), [name.strip() for name in models.split(",") if name.strip()])
+    chosen = choose_models(find_home(), wanted)
     if detach:
         from hunet_local.detach import run_detached
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -12,12 +15,20 @@ from hunet_client.errors import HunetError
 from hunet_client.stack_state import StackState
 
 from hunet_local.models import VERSION
-from hunet_local.probes import Canary, NotAnsweringError, PreprocessProbe, Probe, TritonProbe
+from hunet_local.probes import Canary, NotAnsweringError, PreprocessProbe, TritonProbe
 from hunet_local.records import SupervisorRecord, clear_dead_stack, is_running, stack_lock, state_folder
 from hunet_local.stack import describe
 
 # Longer than any part is given to finish its work.
 _STOP_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A served model: the digest of its weights, and what keeps it from answering, if anything does."""
+
+    weights_sha256: str
+    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -27,11 +38,13 @@ class Inquiry:
     is_running: bool
     state: StackState | None
     problems: dict[str, str | None]
+    models: dict[str, ModelState]
 
     @property
     def answers(self) -> bool:
-        """Whether there is a stack and every part of it did what it was asked."""
-        return self.is_running and self.state is not None and not any(self.problems.values())
+        """Whether there is a stack, and every part and model of it did what it was asked."""
+        problems = [*self.problems.values(), *(model.problem for model in self.models.values())]
+        return self.is_running and self.state is not None and not any(problems)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -39,6 +52,10 @@ class Inquiry:
             "running": self.is_running,
             "answers": self.answers,
             "parts": {part: {"answers": not problem, "problem": problem} for part, problem in self.problems.items()},
+            "models": {
+                name: {"answers": not model.problem, "problem": model.problem, "weights_sha256": model.weights_sha256}
+                for name, model in self.models.items()
+            },
             "stack": self.state.model_dump(mode="json") if self.state else None,
         }
 
@@ -48,31 +65,47 @@ class Inquiry:
             return "not running; start it with `hunet up`"
         if self.state is None:
             return "starting: no inference has answered yet"
-        lines = [f"{part} {problem or 'answers'}" for part, problem in self.problems.items()]
-        return "\n".join([*lines, describe(self.state)])
+        parts = [f"{part} {problem or 'answers'}" for part, problem in self.problems.items()]
+        models = [
+            f"  model {name} {model.problem or 'answers'} (weights {model.weights_sha256[:12]})"
+            for name, model in self.models.items()
+        ]
+        return "\n".join([*parts, *models, describe(self.state)])
 
 
 def inquire() -> Inquiry:
-    """Asks each part of the running stack for real work."""
+    """Asks each part and each model of the running stack for real work."""
     if not is_running():
-        return Inquiry(False, None, {})
+        return Inquiry(False, None, {}, {})
     state = StackState.read()
-    return Inquiry(True, state, asyncio.run(_ask(state)) if state else {})
+    if state is None:
+        return Inquiry(True, None, {}, {})
+    return asyncio.run(_ask(state))
 
 
-async def _ask(state: StackState) -> dict[str, str | None]:
-    repository = state_folder() / "models"
-    canaries = {model: Canary.read(repository / model / VERSION) for model in state.models}
-    probes: dict[str, Probe] = {
-        "preprocess": PreprocessProbe(state.preprocess_address),
-        "triton": TritonProbe(state.triton_grpc_address, canaries),
+async def _ask(state: StackState) -> Inquiry:
+    versions = {model: state_folder() / "models" / model / VERSION for model in state.models}
+    preprocess = PreprocessProbe(state.preprocess_address)
+    triton = TritonProbe(state.triton_grpc_address, {model: Canary.read(path) for model, path in versions.items()})
+    problems = {
+        "preprocess": await _problem(preprocess.check_ready()),
+        "triton": await _problem(triton.check_server()),
     }
-    return {part: await _problem(probe) for part, probe in probes.items()}
+    models = {
+        model: ModelState(_weights_sha256(path), await _problem(triton.check_model(model)))
+        for model, path in versions.items()
+    }
+    return Inquiry(True, state, problems, models)
 
 
-async def _problem(probe: Probe) -> str | None:
+def _weights_sha256(version_directory: Path) -> str:
+    manifest: dict[str, str] = json.loads((version_directory / "manifest.json").read_text(encoding="utf-8"))
+    return manifest["weights_sha256"]
+
+
+async def _problem(question: Awaitable[None]) -> str | None:
     try:
-        await probe.check_ready()
+        await question
     except NotAnsweringError as exc:
         return f"does not answer: {exc}"
     return None

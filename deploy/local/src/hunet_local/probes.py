@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import grpc
 import numpy as np
@@ -82,34 +83,51 @@ class TritonProbe:
         self._address = address
         self._canaries = canaries
         self._answered: dict[str, int] = {}
+        # Models that share the cores take turns: each of the others may have a batch before this answer.
+        self._timeout_s = ANSWER_TIMEOUT_S * len(canaries)
 
     async def check_ready(self) -> None:
-        await self._for_each_model(self._ask_canary)
+        for model in self._canaries:
+            await self.check_model(model)
 
     async def check_alive(self) -> None:
         """A model that has answered others since the last look is alive; an idle one is asked its canary."""
-        await self._for_each_model(self._look)
+        for model in self._canaries:
+            async with self._asking(model) as client:
+                await self._look(client, model)
 
-    async def _for_each_model(self, ask: Any) -> None:
+    async def check_server(self) -> None:
+        """Asks the server itself, whatever its models do. Raises NotAnsweringError."""
+        async with self._asking("the server") as client:
+            if not await client.is_server_live(client_timeout=ANSWER_TIMEOUT_S):
+                raise NotAnsweringError("it says that it is not live")
+
+    async def check_model(self, model: str) -> None:
+        """Asks one model its canary. Raises NotAnsweringError."""
+        async with self._asking(model) as client:
+            await self._ask_canary(client, model)
+
+    @asynccontextmanager
+    async def _asking(self, whom: str) -> AsyncIterator[triton.InferenceServerClient]:
         async with triton.InferenceServerClient(self._address) as client:
-            for model, canary in self._canaries.items():
-                try:
-                    await ask(client, model, canary)
-                except InferenceServerException as exc:
-                    raise NotAnsweringError(f"{model}: {exc}", is_final=_DEAD_STUB in str(exc)) from exc
+            try:
+                yield client
+            except InferenceServerException as exc:
+                raise NotAnsweringError(f"{whom}: {exc}", is_final=_DEAD_STUB in str(exc)) from exc
 
-    async def _look(self, client: triton.InferenceServerClient, model: str, canary: Canary) -> None:
+    async def _look(self, client: triton.InferenceServerClient, model: str) -> None:
         before = self._answered.get(model)
         self._answered[model] = await _answered(client, model)
         if before is None or self._answered[model] <= before:
-            await self._ask_canary(client, model, canary)
+            await self._ask_canary(client, model)
             self._answered[model] = await _answered(client, model)
 
-    async def _ask_canary(self, client: triton.InferenceServerClient, model: str, canary: Canary) -> None:
+    async def _ask_canary(self, client: triton.InferenceServerClient, model: str) -> None:
+        canary = self._canaries[model]
         slices = triton.InferInput(_SLICES, canary.slices.shape, "FP32")
         slices.set_data_from_numpy(canary.slices)
         wanted = [triton.InferRequestedOutput(_PROBABILITY)]
-        answer = await client.infer(model, [slices], outputs=wanted, priority=_URGENT, client_timeout=ANSWER_TIMEOUT_S)
+        answer = await client.infer(model, [slices], outputs=wanted, priority=_URGENT, client_timeout=self._timeout_s)
         probability = answer.as_numpy(_PROBABILITY)
         if probability is None or probability.shape != canary.probability.shape:
             raise NotAnsweringError(f"{model}: the answer to its canary has no shape, or the wrong one")

@@ -10,9 +10,11 @@ from hunet_local.leftovers import shared_memory_prefix
 from hunet_local.models import VERSION
 from hunet_local.parts import Part
 from hunet_local.probes import Canary, TritonProbe
+from hunet_local.turns import rate_limit
 
 # Requests under way get this long to finish when Triton is stopped.
 _EXIT_TIMEOUT_S = 20
+# For each model: they load side by side, on the same cores.
 _START_TIMEOUT_S = 300
 _FOR_TORCH = {
     # glibc otherwise hands every large tensor back to the kernel and faults it in anew, page by page, for the
@@ -36,16 +38,18 @@ def triton_part(
     canaries = {model: Canary.read(repository / model / VERSION) for model in models}
     return Part(
         name="triton",
-        command=_command(runtime, repository, addresses, stack_id),
+        command=_command(runtime, repository, models, addresses, stack_id),
         environment={**runtime.environment(), **_FOR_TORCH},
         probe=TritonProbe(addresses.triton_grpc.reachable, canaries),
         log_file=log_file,
-        start_timeout_s=_START_TIMEOUT_S,
+        start_timeout_s=_START_TIMEOUT_S * len(models),
         stop_timeout_s=_EXIT_TIMEOUT_S + 5.0,
     )
 
 
-def _command(runtime: TritonRuntime, repository: Path, addresses: Addresses, stack_id: str) -> tuple[str, ...]:
+def _command(
+    runtime: TritonRuntime, repository: Path, models: tuple[str, ...], addresses: Addresses, stack_id: str
+) -> tuple[str, ...]:
     grpc, http, metrics = addresses.triton_grpc, addresses.triton_http, addresses.triton_metrics
     return (
         str(runtime.server),
@@ -55,7 +59,7 @@ def _command(runtime: TritonRuntime, repository: Path, addresses: Addresses, sta
         "--model-control-mode=none",
         "--disable-auto-complete-config",
         "--strict-readiness=true",
-        "--rate-limit=off",
+        rate_limit(models),
         f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
         f"--grpc-address={grpc.host}",
         f"--grpc-port={grpc.port}",
@@ -67,6 +71,6 @@ def _command(runtime: TritonRuntime, repository: Path, addresses: Addresses, sta
         "--metrics-config=summary_latencies=true",
         f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(stack_id)}",
         # Half a minute, the default, is too short for a stub that loads torch beside other programs.
-        f"--backend-config=python,stub-timeout-seconds={_START_TIMEOUT_S}",
+        f"--backend-config=python,stub-timeout-seconds={_START_TIMEOUT_S * len(models)}",
         "--log-format=ISO8601",
     )
