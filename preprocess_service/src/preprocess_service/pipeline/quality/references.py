@@ -15,7 +15,7 @@ from preprocess_service.pipeline.geometry import CANVAS_PIXELS
 from preprocess_service.pipeline.quality.scale import Scale
 
 _CONTRAST = (
-    # Real 0.023 to 0.139, phantoms 0.076 to 0.135; T2 and proton density below 0.001.
+    # Real 0.023 to 0.139, phantoms 0.078 to 0.135; T2 and proton density below 0.001.
     Scale(
         "dark_fluid_share",
         "",
