@@ -8,9 +8,9 @@ from mamba_hunet.selective_scan import selective_scan, selective_scan_2d, select
 from torch import Tensor
 
 
-def assert_near(actual: Tensor, expected: Tensor, relative_to_largest: float = 1e-5) -> None:
+def assert_near(actual: Tensor, expected: Tensor, relative_to_largest: float = 1e-5, absolute: float = 1e-30) -> None:
     largest = expected.abs().max().item() if expected.numel() else 0.0
-    torch.testing.assert_close(actual, expected, rtol=0, atol=relative_to_largest * largest + 1e-30)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=relative_to_largest * largest + absolute)
 
 
 @settings(max_examples=40)
@@ -24,7 +24,8 @@ def assert_near(actual: Tensor, expected: Tensor, relative_to_largest: float = 1
 )
 def test_equals_the_reference_for_any_shape(isa, make_image_inputs, batch, height, width, channels, dt_rank, d_state):
     inputs = make_image_inputs(batch, height, width, channels, dt_rank, d_state)
-    assert_near(selective_scan_2d(*inputs), selective_scan_2d_ref(*inputs))
+    # A single number may be the small rest of large terms that cancel.
+    assert_near(selective_scan_2d(*inputs), selective_scan_2d_ref(*inputs), absolute=4e-6)
 
 
 @pytest.mark.parametrize(("size", "d_state"), [((40, 30), 8), ((1, 500), 16), ((300, 1), 8)])

@@ -21,10 +21,10 @@ struct Carried {
   typename S::Scalar* grad_A;            // (d_state) vectors, summed over the steps done
 };
 
-// Adds the sum over lanes of kSteps vectors to kSteps numbers.
+// Adds the sum over lanes of each step's vector to that step's number. Steps past the last have a vector of zeros.
 template <class S, class Vectors>
-inline void add_lane_sums(const Vectors& vector_of_step, typename S::Scalar* sums) {
-  for (int start = 0; start < kSteps; start += S::kLanes) {
+inline void add_lane_sums(int steps, const Vectors& vector_of_step, typename S::Scalar* sums) {
+  for (int start = 0; start < steps; start += S::kLanes) {
     typename S::Vec rows[S::kLanes];
     for (int i = 0; i < S::kLanes; ++i) rows[i] = vector_of_step(start + i);
     S::store(sums + start, S::load(sums + start) + S::sum_lanes(rows));
@@ -77,8 +77,8 @@ inline void adjoint_states(const Steps<S>& steps, const Tile<S>& grad_y, int d_s
   for (int k = 0; k < kStates; ++k) {
     S::store(carried.grad_x + (n + k) * S::kLanes, grad_x[k]);
     S::store(carried.grad_A + (n + k) * S::kLanes, sum_A[k]);
-    add_lane_sums<S>([&](int t) { return decay[k][t]; }, grad_BC + (n + k) * kSteps);
-    add_lane_sums<S>([&](int t) { return grad_y[t] * x[k][t + 1]; }, grad_BC + (d_state + n + k) * kSteps);
+    add_lane_sums<S>(steps.count, [&](int t) { return decay[k][t]; }, grad_BC + (n + k) * kSteps);
+    add_lane_sums<S>(steps.count, [&](int t) { return grad_y[t] * x[k][t + 1]; }, grad_BC + (d_state + n + k) * kSteps);
   }
 }
 
@@ -102,7 +102,7 @@ inline void adjoint_tile(const Steps<S>& steps, const Tile<S>& grad_y, int d_sta
     B_g.set(t, S::broadcast(0));
     log2_A_h.set(t, S::broadcast(0));
   }
-  for_state_runs<S>(d_state, [&](int n, auto count) {
+  for_state_runs(d_state, [&](int n, auto count) {
     adjoint_states<S, count()>(steps, grad_y, d_state, n, x_before, carried, grad_BC, B_g, log2_A_h);
   });
 

@@ -7,8 +7,7 @@ namespace mamba_hunet {
 namespace {
 
 // States advanced side by side: enough independent work to hide each other's latency, few enough for the registers.
-template <class S>
-constexpr int kTogether = S::kLanes == 16 ? 4 : 2;
+constexpr int kTogether = 4;
 
 // Advances kStates states, the n-th and after, through a tile: x[t] = exp(delta[t] A) x[t-1] + (delta[t] u[t]) B[t].
 //   log2_decay, x: (d_state) vectors; x is updated in place
@@ -34,10 +33,10 @@ inline void advance(const Steps<S>& steps, int n, const typename S::Scalar* log2
 }
 
 // Calls body(n, integral_constant<count>) over [0, d_state) in runs of kTogether states and single ones at the end.
-template <class S, class Body>
+template <class Body>
 inline void for_state_runs(int d_state, Body body) {
   int n = 0;
-  for (; n + kTogether<S> <= d_state; n += kTogether<S>) body(n, std::integral_constant<int, kTogether<S>>{});
+  for (; n + kTogether <= d_state; n += kTogether) body(n, std::integral_constant<int, kTogether>{});
   for (; n < d_state; ++n) body(n, std::integral_constant<int, 1>{});
 }
 
@@ -46,7 +45,7 @@ template <class S>
 inline void scan_tile(const Steps<S>& steps, int d_state, const typename S::Scalar* log2_decay, typename S::Scalar* x,
                       Tile<S>& y) {
   using Vec = typename S::Vec;
-  for_state_runs<S>(d_state, [&](int n, auto count) {
+  for_state_runs(d_state, [&](int n, auto count) {
     advance<S, count()>(steps, n, log2_decay, x, [&](int t, const Vec*, const Vec* state) {
       const typename S::Scalar* C = steps.BC[t] + d_state + n;
       Vec sum = y[t];

@@ -45,7 +45,7 @@ inline void adjoint_low_rank(const Reading<S>& reading, const Steps<S>& steps, c
                              typename S::Scalar* grad_projected, typename S::Scalar* sum_dt_weight) {
   for (int64_t r = 0; r < reading.shape.dt_rank; ++r) {
     const typename S::Vec weight = S::load(reading.dt_weight + r * S::kLanes);
-    add_lane_sums<S>([&](int t) { return weight * grad_delta[t]; }, grad_projected + r * kSteps);
+    add_lane_sums<S>(steps.count, [&](int t) { return weight * grad_delta[t]; }, grad_projected + r * kSteps);
     typename S::Vec sum = S::load(sum_dt_weight + r * S::kLanes);
     for (int t = 0; t < steps.count; ++t) sum += grad_delta[t] * S::broadcast(reading.low_rank(steps, t)[r]);
     S::store(sum_dt_weight + r * S::kLanes, sum);

@@ -14,7 +14,7 @@
 namespace mamba_hunet {
 
 constexpr int64_t kMaxStates = 64;
-constexpr int kSteps = 16;  // steps in a tile, and between two states that are kept for the backward pass
+constexpr int kSteps = 32;  // steps in a tile, and between two states that are kept for the backward pass
 
 struct Shape {
   int64_t batch, dim, length, groups, d_state;

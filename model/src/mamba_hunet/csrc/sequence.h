@@ -134,7 +134,7 @@ void keep_checkpoints(const Sequences<S>& block, const typename S::Scalar* log2_
     checkpoints += d_state * S::kLanes;
     if (start + kSteps >= block.shape.length) break;
     block.template load<false>(steps, start);
-    for_state_runs<S>(d_state, [&](int n, auto count) {
+    for_state_runs(d_state, [&](int n, auto count) {
       advance<S, count()>(steps, n, log2_decay, x, [](int, const typename S::Vec*, const typename S::Vec*) {});
     });
   }

@@ -10,7 +10,7 @@ from mamba_hunet.selective_scan import cuda_2d
 from mamba_hunet.selective_scan.cuda_2d import Gradients
 from mamba_hunet.selective_scan.reference_2d import DIRECTIONS
 
-STEPS_IN_TILE = 16  # kSteps, kStateLanes in csrc/: between two states that are kept, and channels side by side there
+STEPS_IN_TILE = 32  # kSteps and kStateLanes in csrc/: between two states that are kept, and channels side by side there
 LANES = 16
 
 

@@ -47,6 +47,7 @@ def selective_scan_2d_ref(
     dt_bias: Tensor,
     A: Tensor,
     D: Tensor,
+    *,
     scan: Callable[..., Tensor] = selective_scan_ref,
 ) -> Tensor:
     """Selective scan over an image, readable and slow; arguments, result and dtypes as in `selective_scan_2d`.
