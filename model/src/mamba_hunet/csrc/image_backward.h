@@ -39,14 +39,25 @@ struct ImageBackwardWorkspace {
   Scalar *x, *grad_y, *grad_x;  // (blocks, pixels) vectors
 };
 
-// Passes the gradient of the step sizes of one tile on to the low-rank steps and their weight.
+// Passes the gradient of the step sizes of one tile on to the low-rank steps and their weight: two products of
+// matrices.
 template <class S>
 inline void adjoint_low_rank(const Reading<S>& reading, const Steps<S>& steps, const Tile<S>& grad_delta,
                              typename S::Scalar* grad_projected, typename S::Scalar* sum_dt_weight) {
+  using Vec = typename S::Vec;
+  for (int start = 0; start < steps.count; start += S::kLanes) {
+    Vec by_channel[S::kLanes];
+    for (int i = 0; i < S::kLanes; ++i) by_channel[i] = grad_delta[start + i];
+    S::transpose(by_channel);  // now the steps are the lanes
+    for (int64_t r = 0; r < reading.shape.dt_rank; ++r) {
+      typename S::Scalar* to = grad_projected + r * kSteps + start;
+      Vec sum = S::load(to);
+      for (int i = 0; i < S::kLanes; ++i) sum += by_channel[i] * S::broadcast(reading.dt_weight[r * S::kLanes + i]);
+      S::store(to, sum);
+    }
+  }
   for (int64_t r = 0; r < reading.shape.dt_rank; ++r) {
-    const typename S::Vec weight = S::load(reading.dt_weight + r * S::kLanes);
-    add_lane_sums<S>(steps.count, [&](int t) { return weight * grad_delta[t]; }, grad_projected + r * kSteps);
-    typename S::Vec sum = S::load(sum_dt_weight + r * S::kLanes);
+    Vec sum = S::load(sum_dt_weight + r * S::kLanes);
     for (int t = 0; t < steps.count; ++t) sum += grad_delta[t] * S::broadcast(reading.low_rank(steps, t)[r]);
     S::store(sum_dt_weight + r * S::kLanes, sum);
   }
