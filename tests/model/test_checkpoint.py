@@ -34,6 +34,25 @@ def test_half_precision_storage_is_half_as_large_and_loads_as_float32(tmp_path: 
     assert {p.dtype for p in load_checkpoint(tmp_path / "torch.float16").model.parameters()} == {torch.float32}
 
 
+def test_a_variance_beyond_float16_survives_half_precision_storage(tmp_path: Path):
+    model = create_model("mamba_hunet", **OPTIONS)
+    name = next(name for name, _ in model.named_buffers() if name.endswith("running_var"))
+    model.get_buffer(name).fill_(1e6)
+    save_checkpoint(tmp_path / "a", model, CheckpointConfig("mamba_hunet", OPTIONS), torch.float16)
+    assert load_checkpoint(tmp_path / "a").model.get_buffer(name).max() == 1e6
+
+
+def test_weights_that_are_not_finite_are_neither_written_nor_read(tmp_path: Path):
+    model = create_model("hunet_lite")
+    model.heads[0].bias.data.fill_(1e6)
+    with pytest.raises(ValueError, match=r"heads\.0\.bias .*not finite in torch\.float16"):
+        save_checkpoint(tmp_path / "a", model, CheckpointConfig("hunet_lite"), torch.float16)
+    model.heads[0].bias.data.fill_(torch.nan)
+    save_file(model.state_dict(), tmp_path / "b.safetensors")
+    with pytest.raises(CheckpointError, match=r"b\.safetensors: holds values that are not finite \(heads\.0\.bias\)"):
+        load_checkpoint(tmp_path / "b.safetensors", "hunet_lite")
+
+
 def test_the_same_weights_give_the_same_bytes(tmp_path: Path):
     model = create_model("mamba_hunet", **OPTIONS)
     for name in ("a", "b"):

@@ -54,18 +54,24 @@ def save_checkpoint(path: Path, model: nn.Module, config: CheckpointConfig, dtyp
         path: the `.safetensors` file.
         model: a network made by `create_model(config.model_name, **config.model_options)`.
         config: stored inside the file.
-        dtype: storage type of the floating-point weights; float16 halves the file.
+        dtype: storage type of the parameters; float16 halves the file. Buffers keep theirs: the variance that a batch
+            normalisation has seen can be beyond float16's 65504.
+
+    Raises:
+        ValueError: a value is not finite, or too large for `dtype`.
     """
-    tensors = {name: _stored(tensor, dtype) for name, tensor in model.state_dict().items()}
+    parameters = {name for name, _ in model.named_parameters()}
+    tensors = {
+        name: tensor.detach().to(dtype if name in parameters else tensor.dtype).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    if spoilt := _not_finite(tensors):
+        raise ValueError(f"{path}: {_first(spoilt)} would hold values that are not finite in {dtype}")
     payload = save(tensors, metadata={_METADATA_KEY: json.dumps(asdict(config), sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_bytes(payload)
     partial.replace(path)
-
-
-def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.detach().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
 
 
 def load_checkpoint(path: Path, model_name: str | None = None) -> Checkpoint:
@@ -78,7 +84,8 @@ def load_checkpoint(path: Path, model_name: str | None = None) -> Checkpoint:
 
     Raises:
         UsageError: no network is named, an unknown one, or another than the checkpoint's.
-        CheckpointError: no such file, one that cannot be read safely, or one that does not fit the network.
+        CheckpointError: no such file, one that cannot be read safely, one that does not fit the network, or one whose
+            values are not all finite.
     """
     if model_name is not None and model_name not in list_models():
         raise UsageError(f"--model {model_name}", "no such network", f"Choose one of {', '.join(list_models())}")
@@ -99,6 +106,8 @@ def load_checkpoint(path: Path, model_name: str | None = None) -> Checkpoint:
             f"does not fit the network {config.model_name!r}: {'; '.join(differences)}",
             "Name the network that it was made for with --model, or train one",
         )
+    if spoilt := _not_finite(tensors):
+        raise CheckpointError(str(path), f"holds values that are not finite ({_first(spoilt)})", "Train it anew")
     model.load_state_dict(tensors)
     return Checkpoint(model.eval(), config, stored.sha256)
 
@@ -123,6 +132,10 @@ def _config(path: Path, metadata: Mapping[str, str], model_name: str | None) -> 
             f"Use --model {config.model_name}",
         )
     return config
+
+
+def _not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
+    return [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
 
 
 def _differences(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
