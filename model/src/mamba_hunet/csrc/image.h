@@ -98,10 +98,8 @@ struct Reading {
 
   // Fills dt_weight and log2_decay: once for a direction.
   void prepare(const ImageInputs<Scalar>& inputs) const {
-    for (int64_t r = 0; r < shape.dt_rank; ++r)
-      S::store(dt_weight + r * S::kLanes,
-               load_channels<S>(inputs.dt_weight + channel * shape.dt_rank + r, shape.dt_rank, channels));
-    load_log2_decay<S>(inputs.A + channel * shape.d_state, int(shape.d_state), channels, log2_decay);
+    load_columns<S>(inputs.dt_weight + channel * shape.dt_rank, shape.dt_rank, channels, 1, dt_weight);
+    load_log2_decay<S>(inputs.A + channel * shape.d_state, shape.d_state, channels, log2_decay);
   }
 
   // The tile that starts at step `start`: finds its pixels, and reads u from the block that gather() made.

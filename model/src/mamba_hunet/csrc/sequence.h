@@ -52,8 +52,13 @@ struct Sequences {
         first_channel(range.first_channel + offset),
         rows((range.batch * shape.dim + first_channel) * shape.length),
         BC(BC + (range.batch * shape.groups + range.group) * shape.length * 2 * shape.d_state),
-        delta_bias(load_channels<S>(inputs.delta_bias ? inputs.delta_bias + first_channel : nullptr, 1, channels)),
-        D(load_channels<S>(inputs.D ? inputs.D + first_channel : nullptr, 1, channels)) {}
+        delta_bias(channel_values(inputs.delta_bias)),
+        D(channel_values(inputs.D)) {}
+
+  // One value a channel, or 0 where there are none.
+  Vec channel_values(const Scalar* values) const {
+    return values ? S::load(values + first_channel, channels) : S::broadcast(0);
+  }
 
   int steps_from(int64_t start) const { return int(shape.length - start < kSteps ? shape.length - start : kSteps); }
 
@@ -154,7 +159,7 @@ void backward(const Shape& shape, const Inputs<typename S::Scalar>& inputs, cons
 
   for (int64_t i = 0; i < blocks; ++i) {
     const Sequences<S> block(shape, inputs, BC, task.range, i * S::kLanes);
-    load_log2_decay<S>(inputs.A + block.first_channel * d_state, int(d_state), block.channels,
+    load_log2_decay<S>(inputs.A + block.first_channel * d_state, d_state, block.channels,
                        work.log2_decay + i * per_block);
     keep_checkpoints<S>(block, work.log2_decay + i * per_block, work.checkpoints + i * tiles * per_block);
   }

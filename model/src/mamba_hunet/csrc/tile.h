@@ -46,21 +46,20 @@ struct Steps {
   }
 };
 
-// One value a channel; lanes without a channel, and all where the array is null, are 0.
+// A matrix (channels, columns) as `columns` vectors, times `factor`; lanes without a channel are 0.
 template <class S>
-inline typename S::Vec load_channels(const typename S::Scalar* values, int64_t stride, int channels) {
-  typename S::Vec v = S::broadcast(0);
-  if (values)
-    for (int i = 0; i < channels; ++i) v[i] = values[i * stride];
-  return v;
+inline void load_columns(const typename S::Scalar* matrix, int64_t columns, int channels, typename S::Scalar factor,
+                         typename S::Scalar* vectors) {
+  if (channels < S::kLanes) std::memset(vectors, 0, sizeof(typename S::Vec) * columns);
+  for (int c = 0; c < channels; ++c)
+    for (int64_t i = 0; i < columns; ++i) vectors[i * S::kLanes + c] = factor * matrix[c * columns + i];
 }
 
 // A of one block of channels, times log2(e), so that exp(delta A) is a power of two: (d_state) vectors.
 template <class S>
-inline void load_log2_decay(const typename S::Scalar* A, int d_state, int channels, typename S::Scalar* log2_decay) {
-  const typename S::Vec log2_e = S::broadcast(typename S::Scalar(kLog2E));
-  for (int n = 0; n < d_state; ++n)
-    S::store(log2_decay + n * S::kLanes, log2_e * load_channels<S>(A + n, d_state, channels));
+inline void load_log2_decay(const typename S::Scalar* A, int64_t d_state, int channels,
+                            typename S::Scalar* log2_decay) {
+  load_columns<S>(A, d_state, channels, typename S::Scalar(kLog2E), log2_decay);
 }
 
 }  // namespace
