@@ -33,6 +33,7 @@ SMALL_NETWORKS: dict[str, dict[str, Any]] = {
 STACK_FIXTURES = {"start_stack", "running_stack"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test with a real stack goes to one worker: they share the stack, and the cores are few."""
     for item in items:
