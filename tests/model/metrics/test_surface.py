@@ -36,7 +36,8 @@ def by_definition(mask, truth, spacing_mm):
 
 @given(pair=pairs())
 def test_it_is_what_its_definition_says(pair):
-    assert hd95_mm(*pair) == pytest.approx(by_definition(*pair), rel=1e-5)
+    # MONAI interpolates the percentile in float32.
+    assert hd95_mm(*pair) == pytest.approx(by_definition(*pair), rel=1e-5, abs=1e-5)
 
 
 @settings(max_examples=30)
@@ -47,7 +48,7 @@ def test_it_is_symmetric_and_grows_with_the_voxels(pair, factor):
     assert hd95_mm(truth, mask, spacing_mm) == distance
     assert hd95_mm(mask, mask, spacing_mm) == 0.0
     assert hd95_mm(mask, truth, [factor * length for length in spacing_mm]) == pytest.approx(
-        factor * distance, rel=1e-5
+        factor * distance, rel=1e-5, abs=1e-5
     )
 
 
@@ -55,7 +56,7 @@ def test_it_is_symmetric_and_grows_with_the_voxels(pair, factor):
 @given(pair=pairs())
 def test_missing_everything_is_never_better_than_any_mark(pair):
     mask, truth, spacing_mm = pair
-    assert hd95_mm(mask, truth, spacing_mm) <= hd95_mm(np.zeros_like(mask), truth, spacing_mm) * (1 + 1e-6)
+    assert hd95_mm(mask, truth, spacing_mm) <= hd95_mm(np.zeros_like(mask), truth, spacing_mm) + 1e-5
 
 
 def test_a_shift_is_measured_in_the_spacing_of_its_axis():
