@@ -46,7 +46,7 @@ def draw_scan(template: Template, rng: Generator) -> SyntheticScan:
     share = draw_lesions(tissue.white, tissue.grey, tissue.ventricle_mm, tissue.region, rng)
     signal = _paint_lesions(signal, share, tissue.brain, rng)
     signal = _scan(signal, rng)
-    if rng.random() < 0.3:
+    if rng.random() < 0.45:
         signal = signal * _extraction(tissue.brain, rng)
     return _slice(signal, share, template.affine, rng)
 
@@ -89,14 +89,28 @@ def _paint(t1: Volume, tissue: _Tissue, rng: Generator) -> Volume:
     gain[_DEEP_GREY] *= rng.uniform(0.85, 1.05)
     gain[_FIRST_CEREBELLAR:] *= rng.uniform(0.88, 1.08)
     grey = ndimage.gaussian_filter(gain[tissue.region].astype(np.float32), 1.0)
+    # Gyri differ in brightness from one to the next, and where a slice cuts one lengthwise it looks like a lesion.
+    grey *= 1 + rng.uniform(0.0, 0.1) * _smooth_volume(rng, t1.shape, 10.0)
     fluid_level = rng.uniform(0.05, 0.4) * (1 + 0.3 * _smooth_volume(rng, t1.shape, 20.0))
     signal = tissue.white * white_level + tissue.grey * grey + tissue.fluid * fluid_level
     rim = np.exp(-((tissue.ventricle_mm - 0.5) ** 2) / (2 * rng.uniform(0.5, 1.2) ** 2))
     signal += rng.uniform(0.0, 0.35) * rim * (1 - tissue.fluid) * tissue.brain
     signal *= 1 + rng.uniform(0.01, 0.04) * _smooth_volume(rng, t1.shape, 5.0)
+    signal *= 1 + rng.uniform(0.0, 0.05) * _smooth_volume(rng, t1.shape, 25.0)
+    signal = _paint_plexus_and_flow(signal, tissue, rng)
     fat = rng.uniform(1.0, 2.6) if rng.random() < 0.65 else rng.uniform(0.2, 0.6)
     outside = fat * np.power(np.clip(t1 / 254.0, 0, 1), rng.uniform(0.7, 1.6))
     return (signal + (1 - tissue.brain) * outside).astype(np.float32)
+
+
+def _paint_plexus_and_flow(signal: Volume, tissue: _Tissue, rng: Generator) -> Volume:
+    """Bright spots in fluid that are no lesions: choroid plexus, and fluid that flowed in after the inversion."""
+    plexus = (_smooth_volume(rng, signal.shape, 8.0) > rng.uniform(1.0, 2.2)) & (tissue.ventricle_mm == 0)
+    flow = _smooth_volume(rng, signal.shape, 14.0) > rng.uniform(1.6, 2.6)
+    for spots, level in ((plexus, rng.uniform(0.5, 1.5)), (flow, rng.uniform(0.3, 1.2))):
+        share = ndimage.gaussian_filter((spots * tissue.fluid).astype(np.float32), 0.7)
+        signal = signal + share * (level - signal)
+    return signal
 
 
 def draw_lesions(
@@ -105,7 +119,7 @@ def draw_lesions(
     """Share of lesion in each voxel: ellipsoids with irregular borders, most of them small, placed as MS places them.
 
     Half lie at the ventricles, a third anywhere in white matter, the rest at the cortex or below the tentorium. In one
-    patient of three they have grown together round the ventricles.
+    patient of two they have grown together round the ventricles.
     """
     share = np.zeros(white.shape, np.float32)
     if rng.random() < 0.08:
@@ -116,10 +130,10 @@ def draw_lesions(
     sites = [inner & (ventricle_mm < 7), inner, near_cortex, healthy & (region >= _FIRST_CEREBELLAR)]
     candidates = [np.argwhere(site) for site in sites]
     tissue = np.clip(white + 0.7 * grey, 0, 1)
-    if rng.random() < 0.35:
+    if rng.random() < 0.5:
         _add_confluence(share, tissue * (region < _FIRST_CEREBELLAR), ventricle_mm, rng)
-    typical_mm = rng.uniform(1.3, 3.2)
-    for _ in range(int(2 ** rng.uniform(0.5, 6.3))):
+    typical_mm = 1.3 * 3.5 ** rng.random()
+    for _ in range(int(2 ** rng.uniform(1.0, 6.8))):
         kind = int(rng.choice(4, p=[0.45, 0.35, 0.13, 0.07]))
         if len(candidates[kind]):
             centre = candidates[kind][rng.integers(len(candidates[kind]))]
@@ -130,7 +144,7 @@ def draw_lesions(
 
 def _add_confluence(share: Volume, tissue: Volume, ventricle_mm: Volume, rng: Generator) -> None:
     """A band of uneven width along the ventricles' walls, with gaps."""
-    width_mm = rng.uniform(-2.0, 3.0) + rng.uniform(1.5, 5.0) * _smooth_volume(rng, share.shape, 22.0)
+    width_mm = rng.uniform(-1.5, 4.0) + rng.uniform(2.0, 7.0) * _smooth_volume(rng, share.shape, 22.0)
     width_mm += rng.uniform(0.5, 2.0) * _smooth_volume(rng, share.shape, 7.0)
     band = 1 / (1 + np.exp(np.clip((ventricle_mm - width_mm) / rng.uniform(0.4, 1.2), -30, 30)))
     np.maximum(share, band * (width_mm > 1.0) * tissue, out=share)
@@ -174,7 +188,7 @@ def _paint_lesions(signal: Volume, share: Volume, brain: Volume, rng: Generator)
     middle, top = np.percentile(sampled[sampled > 0.5], (50, 95))
     unevenness = rng.uniform(0.05, 0.3) * _smooth_volume(rng, share.shape, 9.0)
     unevenness += rng.uniform(0.05, 0.2) * _smooth_volume(rng, share.shape, 3.0)
-    rise = max(top - middle, 0.08) * rng.uniform(1.0, 2.4) * np.clip(1 + unevenness, 0.5, 1.8)
+    rise = max(top - middle, 0.08) * rng.uniform(1.0, 2.8) * np.clip(1 + unevenness, 0.5, 1.8)
     haze = ndimage.gaussian_filter(share, rng.uniform(2.0, 5.0))
     signal = signal + rng.uniform(0.0, 0.3) * rise * haze
     return (signal + share * np.maximum(middle + rise - signal, 0.02)).astype(np.float32)
@@ -202,7 +216,7 @@ def _scan(signal: Volume, rng: Generator) -> Volume:
 
 def _slice(signal: Volume, share: Volume, affine: NDArray[np.float64], rng: Generator) -> SyntheticScan:
     """Slices of the drawn thickness and direction."""
-    thickness = int(rng.integers(2, 6)) if rng.random() < 0.6 else 1
+    thickness = int(rng.integers(2, 6)) if rng.random() < 0.5 else 1
     axis = int(rng.choice(3, p=[0.1, 0.08, 0.82])) if thickness > 1 else 2
     affine = affine.copy()
     if thickness > 1:
