@@ -33,6 +33,7 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @click.option("--patient", "patients", multiple=True, help="Repeatable.  [default: those held out of training]")
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="[default: 0.5]")
 @click.option("--csv", "csv_file", type=_file, help="Write every figure of every case here, for `hunet compare`.")
+@click.option("--calibration", "calibration_file", type=_file, help="Write the probabilities' reliability here.")
 @click.option("--pictures", "picture_folder", type=_folder, help="Write a picture of hits and errors for each case.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def evaluate(
@@ -42,6 +43,7 @@ def evaluate(
     patients: tuple[str, ...],
     threshold: float | None,
     csv_file: Path | None,
+    calibration_file: Path | None,
     picture_folder: Path | None,
     as_json: bool,
 ) -> None:
@@ -52,6 +54,7 @@ def evaluate(
     """
     from hunet_client.lesions import DEFAULT_THRESHOLD
 
+    from mamba_hunet.calibration_csv import case_reliability, reliability_as_csv
     from mamba_hunet.checkpoint import load_checkpoint
     from mamba_hunet.data.cases import DataError, find_cases
     from mamba_hunet.evaluation_csv import EvaluatedNetwork, rows_as_csv
@@ -74,17 +77,20 @@ def evaluate(
         shlex.join(["hunet", *sys.argv[1:]]),
     )
     # Before the segmentation, which takes minutes.
-    for folder in (csv_file.parent if csv_file else None, picture_folder):
+    for folder in (*(file.parent for file in (csv_file, calibration_file) if file), picture_folder):
         if folder:
             make_folder(folder)
-    results = []
+    results, reliabilities = [], []
     for evaluation in _evaluate(loaded, cases, network.threshold):
         results.append(evaluation.result)
+        reliabilities.append(case_reliability(network, evaluation))
         if picture_folder:
             _draw(evaluation, network, picture_folder)
     if csv_file:
         trained_on = _patients_trained_on(loaded, known)
         write_result(csv_file, rows_as_csv(network, results, trained_on).encode())
+    if calibration_file:
+        write_result(calibration_file, reliability_as_csv(reliabilities).encode())
     if as_json:
         click.echo(json.dumps(_document(network, results), indent=1))
     else:

@@ -6,6 +6,7 @@ means, and how a table of them is to be read: `docs/metrics.md`.
 """
 
 from mamba_hunet.metrics.agreement import Agreement, VoxelFigures, agreement
+from mamba_hunet.metrics.calibration import ReliabilityBin, expected_calibration_error, reliability
 from mamba_hunet.metrics.lesion_wise import LesionDetection, lesion_detection, split_by_contact
 from mamba_hunet.metrics.surface import hd95_mm
 from mamba_hunet.metrics.volume import relative_volume_error, volume_error_ml, volume_ml
@@ -14,13 +15,16 @@ from mamba_hunet.metrics.voxels import dice, iou, sensitivity, specificity
 __all__ = [
     "Agreement",
     "LesionDetection",
+    "ReliabilityBin",
     "VoxelFigures",
     "agreement",
     "dice",
+    "expected_calibration_error",
     "hd95_mm",
     "iou",
     "lesion_detection",
     "relative_volume_error",
+    "reliability",
     "sensitivity",
     "specificity",
     "split_by_contact",
