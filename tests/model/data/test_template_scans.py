@@ -96,6 +96,13 @@ def test_thick_slices_lie_where_the_thin_ones_were(template: Template, seed: int
     assert np.all(high <= AFFINE[:3, 3] + np.array(SHAPE) - 0.5 + 1e-6)
 
 
+def test_it_is_known_whether_a_scan_shows_the_brain_alone(template: Template):
+    scans = [draw_scan(template, np.random.default_rng(seed)) for seed in range(12)]
+    assert {scan.brain_extracted for scan in scans} == {True, False}
+    for scan in scans:
+        assert (np.mean(scan.flair == 0) > 0.2) == scan.brain_extracted
+
+
 def test_stacks_hold_images_and_targets_of_one_shape(template: Template):
     stacks = template_stacks(template, 2, seed=0)
     assert [stack.patient for stack in stacks] == ["template-0", "template-1"]

@@ -123,11 +123,12 @@ def phantom_stacks(count: int, seed: int, progress: Callable[[], None] | None = 
     """Phantoms of widely varied contrast, noise, bias, resolution, head and lesions; each is a patient of its own."""
     stacks = []
     for number in range(count):
-        phantom = make_phantom(random_settings(np.random.default_rng((seed, number))))
+        settings = random_settings(np.random.default_rng((seed, number)))
+        phantom = make_phantom(settings)
         name = f"phantom-{number}"
         scan = scan_from_array(phantom.flair, phantom.affine, file_name=name)
         truth = phantom.lesions.astype(np.float32)
-        stacks.append(_stack("phantom", name, scan, truth, SlicePlane.AUTO))
+        stacks.append(_stack("phantom", name, scan, truth, SlicePlane.AUTO, settings.scan.brain_extracted))
         if progress:
             progress()
     return stacks
@@ -145,19 +146,29 @@ def template_stacks(
         scan = scan_from_array(drawn.flair, drawn.affine, file_name=name)
         thick = max(scan.spacing_mm) >= THIN_MM
         plane = SlicePlane.AUTO if thick else _THIN_PLANES[rng.choice(3, p=_THIN_PLANE_SHARES)]
-        stacks.append(_stack("template", name, scan, drawn.lesions, plane))
+        stacks.append(_stack("template", name, scan, drawn.lesions, plane, drawn.brain_extracted))
         if progress:
             progress()
     return stacks
 
 
-def _stack(source: str, patient: str, scan: Scan, truth: NDArray[np.float32], plane: SlicePlane) -> SliceStack:
+def _stack(
+    source: str,
+    patient: str,
+    scan: Scan,
+    truth: NDArray[np.float32],
+    plane: SlicePlane,
+    brain_extracted: bool | None = None,
+) -> SliceStack:
+    """Prepares a scan; whether it shows the brain alone is looked for where it is not known."""
     prepared = prepare_scan(scan, PrepareOptions(slice_plane=plane))
     geometry = prepared.manifest.geometry
     images = prepared.slices(0, geometry.slice_count)
     targets = to_network(oriented(truth, geometry), geometry)
     intensity = prepared.manifest.intensity
     with_head = slices_with_head(images)
+    if brain_extracted is None:
+        brain_extracted = shows_brain_alone(images[with_head], air_z=-intensity.center / intensity.scale)
     return SliceStack(
         source,
         patient,
@@ -165,7 +176,7 @@ def _stack(source: str, patient: str, scan: Scan, truth: NDArray[np.float32], pl
         images.astype(np.float16),
         targets.astype(np.float16),
         float(scan.spacing_mm[geometry.slice_axis]),
-        shows_brain_alone(images[with_head], air_z=-intensity.center / intensity.scale),
+        brain_extracted,
         with_head,
         slices_with_lesions(targets),
     )

@@ -20,11 +20,12 @@ _REGIONS = 117
 @dataclass(frozen=True, eq=False)
 class SyntheticScan:
     """``flair``: (i, j, k) float32 of arbitrary scale; ``lesions``: (i, j, k) float32, share of lesion in each voxel;
-    ``affine``: (4, 4) to world mm."""
+    ``affine``: (4, 4) to world mm; ``brain_extracted``: skull and scalp are missing."""
 
     flair: Volume
     lesions: Volume
     affine: NDArray[np.float64]
+    brain_extracted: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +47,11 @@ def draw_scan(template: Template, rng: Generator) -> SyntheticScan:
     share = draw_lesions(tissue.white, tissue.grey, tissue.ventricle_mm, tissue.region, rng)
     signal = _paint_lesions(signal, share, tissue.brain, rng)
     signal = _scan(signal, rng)
-    if rng.random() < 0.45:
+    brain_extracted = bool(rng.random() < 0.45)
+    if brain_extracted:
         signal = signal * _extraction(tissue.brain, rng)
-    return _slice(signal, share, template.affine, rng)
+    signal, share, affine = _slice(signal, share, template.affine, rng)
+    return SyntheticScan(signal, share, affine, brain_extracted)
 
 
 def _bend(template: Template, rng: Generator) -> tuple[Volume, _Tissue]:
@@ -214,7 +217,9 @@ def _scan(signal: Volume, rng: Generator) -> Volume:
     return np.hypot(signal + real, imaginary).astype(np.float32)
 
 
-def _slice(signal: Volume, share: Volume, affine: NDArray[np.float64], rng: Generator) -> SyntheticScan:
+def _slice(
+    signal: Volume, share: Volume, affine: NDArray[np.float64], rng: Generator
+) -> tuple[Volume, Volume, NDArray[np.float64]]:
     """Slices of the drawn thickness and direction."""
     thickness = int(rng.integers(2, 6)) if rng.random() < 0.5 else 1
     axis = int(rng.choice(3, p=[0.1, 0.08, 0.82])) if thickness > 1 else 2
@@ -224,7 +229,7 @@ def _slice(signal: Volume, share: Volume, affine: NDArray[np.float64], rng: Gene
         signal, share = (_thicken(volume, axis, thickness, first) for volume in (signal, share))
         affine[:3, 3] += affine[:3, axis] * (first + (thickness - 1) / 2)
         affine[:3, axis] *= thickness
-    return SyntheticScan(signal, share, affine)
+    return signal, share, affine
 
 
 def _thicken(volume: Volume, axis: int, thickness: int, first: int) -> Volume:
