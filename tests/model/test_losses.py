@@ -1,7 +1,8 @@
 """The loss is low where the prediction is right, and defined where nothing is marked."""
 
 import torch
-from mamba_hunet.losses import dice_cross_entropy, multi_scale_loss, soft_dice_loss
+from mamba_hunet.losses import brain_loss, dice_cross_entropy, multi_scale_loss, soft_dice_loss, training_loss
+from mamba_hunet.networks.base import TrainingLogits
 
 
 def test_a_perfect_prediction_costs_almost_nothing():
@@ -27,3 +28,20 @@ def test_coarse_scales_see_the_share_of_a_small_lesion():
     quiet = [torch.full((1, 1, 8, 8), -20.0), torch.full((1, 1, 2, 2), -20.0)]
     aware = [quiet[0], torch.logit(share)]
     assert multi_scale_loss(aware, target) < multi_scale_loss(quiet, target)
+
+
+def test_pixels_of_which_nobody_knows_whether_they_are_brain_count_nothing():
+    target = torch.tensor([1.0, 0.0, -1.0, -1.0]).reshape(1, 1, 2, 2)
+    right = torch.tensor([30.0, -30.0, 0.0, 0.0]).reshape(1, 1, 2, 2)
+    wrong = -right
+    assert brain_loss(right, target) < 1e-6
+    assert brain_loss(wrong, target) > 20
+    assert brain_loss(wrong, torch.full_like(target, -1.0)) == 0
+
+
+def test_the_brain_is_part_of_the_loss_where_the_network_says_what_is_brain():
+    targets = torch.zeros(1, 2, 4, 4)
+    lesion = (torch.full((1, 1, 4, 4), -20.0),)
+    alone = training_loss(TrainingLogits(lesion), targets)
+    assert training_loss(TrainingLogits(lesion, torch.full((1, 1, 4, 4), -20.0)), targets) == alone
+    assert training_loss(TrainingLogits(lesion, torch.full((1, 1, 4, 4), 2.0)), targets) > alone + 0.3

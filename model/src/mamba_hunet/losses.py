@@ -1,10 +1,12 @@
-"""Training loss: soft Dice plus cross-entropy, at every scale the network supervises."""
+"""Training loss: soft Dice plus cross-entropy of lesions, at every scale the network supervises, and of the brain."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from mamba_hunet.networks.base import TrainingLogits
 
 
 def soft_dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
@@ -41,3 +43,29 @@ def multi_scale_loss(logits: Sequence[Tensor], target: Tensor) -> Tensor:
         pooled = F.adaptive_avg_pool2d(target, (scale.shape[-2], scale.shape[-1]))
         total = total + weight * dice_cross_entropy(scale.float(), pooled)
     return total / sum(weights)
+
+
+def brain_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy over the pixels of which it is known whether they are brain; 0 where none is.
+
+    Args:
+        logits: (batch, 1, height, width).
+        target: the same shape, float32: 1 brain, 0 not, -1 not known.
+    """
+    known = (target >= 0).float()
+    each = F.binary_cross_entropy_with_logits(logits.float(), target.clamp(min=0), reduction="none")
+    return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def training_loss(logits: TrainingLogits, targets: Tensor, brain_weight: float = 0.3) -> Tensor:
+    """`multi_scale_loss` of the lesions, plus `brain_loss` where the network says what is brain.
+
+    Args:
+        logits: of `SegmentationNetwork.training_logits`.
+        targets: (batch, 2, height, width) float32: share of lesion; and 1 brain, 0 not, -1 not known.
+        brain_weight: of the brain's part.
+    """
+    loss = multi_scale_loss(logits.lesion, targets[:, :1])
+    if logits.brain is None:
+        return loss
+    return loss + brain_weight * brain_loss(logits.brain, targets[:, 1:])

@@ -34,7 +34,7 @@ def test_intensity_changes_keep_shape_range_and_type(seed: int):
 @settings(max_examples=40, deadline=None)
 def test_the_target_moves_with_the_image(seed: int):
     image, target = brain()
-    moved, moved_target = augment.vary_geometry(np.random.default_rng(seed), image, target, 64, (48, 48))
+    moved, (moved_target,) = augment.vary_geometry(np.random.default_rng(seed), image, [target], 64, (48, 48))
     assert moved.shape == moved_target.shape == (64, 64)
     if (moved_target > 0.9).any():
         assert moved[moved_target > 0.9].mean() > moved[moved_target < 0.1].max() - 0.5
@@ -49,7 +49,8 @@ def test_the_same_generator_gives_the_same_picture():
 def test_a_pasted_lesion_is_bright_marked_and_leaves_the_original_alone():
     image, target = brain()
     before = image.copy()
-    pasted, pasted_target = paste_lesion(np.random.default_rng(0), image, target, draw_blob(np.random.default_rng(1)))
+    everywhere, blob = np.ones(image.shape, bool), draw_blob(np.random.default_rng(1))
+    pasted, pasted_target = paste_lesion(np.random.default_rng(0), image, target, everywhere, blob)
     new = (pasted_target > 0.9) & (target < 0.1)
     assert new.any()
     assert (pasted[new] > before[new] + 0.5).all()
@@ -65,9 +66,18 @@ def test_a_cut_lesion_holds_its_contrast_over_the_tissue():
 def test_lesions_are_not_pasted_where_there_is_no_tissue():
     empty = np.full((SIDE, SIDE), -6.0, np.float32)
     blob = draw_blob(np.random.default_rng(1))
-    image, target = paste_lesion(np.random.default_rng(0), empty, np.zeros_like(empty), blob)
+    everywhere = np.ones(empty.shape, bool)
+    image, target = paste_lesion(np.random.default_rng(0), empty, np.zeros_like(empty), everywhere, blob)
     assert np.array_equal(image, empty)
     assert target.max() == 0
+
+
+def test_lesions_are_not_pasted_outside_the_brain():
+    image, target = brain()
+    nowhere, blob = np.zeros(image.shape, bool), draw_blob(np.random.default_rng(1))
+    pasted, pasted_target = paste_lesion(np.random.default_rng(0), image, target, nowhere, blob)
+    assert np.array_equal(pasted, image)
+    assert np.array_equal(pasted_target, target)
 
 
 def test_a_drawn_head_leaves_the_brain_as_it_was():

@@ -1,11 +1,12 @@
 """A batch is a function of the seed and its number."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from mamba_hunet.data.batches import BatchSettings, TrainingBatches
+from mamba_hunet.data.batches import UNKNOWN, BatchSettings, TrainingBatches
 from mamba_hunet.data.cases import DataError, find_cases
 from mamba_hunet.data.library import SliceStack, load_stacks, read_truth
 from preprocess_service.pipeline import read_scan
@@ -27,10 +28,37 @@ def test_a_batch_can_be_drawn_again(stacks: list[SliceStack]):
 
 def test_batches_have_the_shape_and_range_the_network_takes(stacks: list[SliceStack]):
     slices, targets = TrainingBatches(stacks, {}, BatchSettings(batch_size=6, crop=96), seed=0)[3]
-    assert slices.shape == targets.shape == (6, 1, 96, 96)
-    assert targets.min() >= 0
-    assert targets.max() <= 1
-    assert targets.sum() > 0
+    assert slices.shape == (6, 1, 96, 96)
+    assert targets.shape == (6, 2, 96, 96)
+    lesion = targets[:, 0]
+    assert lesion.min() >= 0
+    assert lesion.max() <= 1
+    assert lesion.sum() > 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_brain_moves_with_the_image_where_it_is_known(stacks: list[SliceStack], known: bool):
+    stack = replace(stacks[0], brains=stacks[0].images > -3 if known else None, brain_extracted=False)
+    slices, targets = TrainingBatches([stack], {}, BatchSettings(batch_size=4, crop=96), seed=0)[0]
+    brain = targets[:, 1]
+    if known:
+        assert brain.min() == 0
+        assert slices[:, 0][brain == 1].mean() > slices[:, 0][brain == 0].mean() + 1
+    else:
+        assert (brain == UNKNOWN).all()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_lesions_are_pasted_only_where_it_is_known_what_is_brain(stacks: list[SliceStack], known: bool):
+    settings = BatchSettings(batch_size=8, crop=96, paste_share=1.0)
+    bare = replace(
+        stacks[0],
+        targets=np.zeros_like(stacks[0].targets),
+        lesion_slices=np.array([], np.intp),
+        brains=np.ones(stacks[0].images.shape, bool) if known else None,
+    )
+    _, targets = TrainingBatches([bare], {}, settings, seed=0)[0]
+    assert (targets[:, 0].sum() > 0) == known
 
 
 def test_a_source_of_weight_zero_is_never_drawn(stacks: list[SliceStack]):
@@ -40,9 +68,9 @@ def test_a_source_of_weight_zero_is_never_drawn(stacks: list[SliceStack]):
 
 
 def test_thick_slices_average_image_and_truth_alike(stacks: list[SliceStack]):
-    image, target = stacks[0].thick_slice(2, thickness=2)
-    assert np.allclose(image, stacks[0].images[1:3].astype(np.float32).mean(0), atol=1e-2)
-    assert 0 < target.max() <= 1
+    drawn = stacks[0].thick_slice(2, thickness=2)
+    assert np.allclose(drawn.image, stacks[0].images[1:3].astype(np.float32).mean(0), atol=1e-2)
+    assert 0 < drawn.lesion.max() <= 1
 
 
 def test_a_truth_on_another_grid_is_refused_by_name(data_folder: Path):

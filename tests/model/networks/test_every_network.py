@@ -53,7 +53,7 @@ def test_another_size_is_refused_with_the_one_that_fits(small: SegmentationNetwo
 
 def test_finer_scales_come_first_and_each_is_half_the_one_before(small: SegmentationNetwork):
     slices = slices_for(small)
-    scales = small.multi_scale_logits(slices)
+    scales = small.training_logits(slices).lesion
     sides = [slices.shape[-1] // 2**i for i in range(len(scales))]
     assert [tuple(logits.shape) for logits in scales] == [(2, 1, side, side) for side in sides]
 
@@ -61,7 +61,7 @@ def test_finer_scales_come_first_and_each_is_half_the_one_before(small: Segmenta
 def test_every_parameter_gets_a_gradient(small: SegmentationNetwork):
     slices = slices_for(small, batch=8)  # so many that no branch is left out for all of them
     target = (torch.rand(slices.shape) > 0.8).float()
-    multi_scale_loss(small.multi_scale_logits(slices), target).backward()
+    multi_scale_loss(small.training_logits(slices).lesion, target).backward()
     missing = [name for name, p in small.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert missing == []
 
@@ -82,7 +82,7 @@ def test_it_overfits_two_slices(small: SegmentationNetwork):
     torch.manual_seed(2)
     for step in range(300):
         optimizer.zero_grad()
-        multi_scale_loss(small.multi_scale_logits(slices), target).backward()
+        multi_scale_loss(small.training_logits(slices).lesion, target).backward()
         optimizer.step()
         if step % 10 == 9 and dice_in_eval_mode(small, slices, target) > 0.9:
             return

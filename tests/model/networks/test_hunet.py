@@ -30,7 +30,7 @@ def test_both_pathways_reach_every_scale():
 
 
 def test_three_scales_are_supervised():
-    supervised = create_model("hunet").multi_scale_logits(torch.zeros(1, 1, 64, 64))
+    supervised = create_model("hunet").training_logits(torch.zeros(1, 1, 64, 64)).lesion
     assert [logits.shape[-1] for logits in supervised] == [64, 32, 16]
 
 

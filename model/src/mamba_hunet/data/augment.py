@@ -4,7 +4,7 @@ Every function takes and returns an image (height, width) float32 in the pipelin
 and draws from the generator it is given, so a batch is a function of its seed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.random import Generator
@@ -107,12 +107,13 @@ def vary_intensity(rng: Generator, image: Image) -> Image:
 
 
 def vary_geometry(
-    rng: Generator, image: Image, target: Image, size: int, centre: tuple[float, float]
-) -> tuple[Image, Image]:
-    """Rotates, scales, shears, bends and mirrors image and target alike and cuts out size x size about the centre.
+    rng: Generator, image: Image, shares: Sequence[Image], size: int, centre: tuple[float, float]
+) -> tuple[Image, list[Image]]:
+    """Rotates, scales, shears, bends and mirrors image and shares alike and cuts out size x size about the centre.
 
     Args:
-        image, target: (height, width) float32; target is the share of lesion in each pixel.
+        image: (height, width) float32.
+        shares: of lesion, of brain, in each pixel; shaped like the image, 0 to 1.
         size: side of the result in pixels.
         centre: (row, column) in the input that becomes the middle of the result.
     """
@@ -130,5 +131,5 @@ def vary_geometry(
         rows_columns = rows_columns + rng.uniform(0.5, 2.5) * bend
     background = float(image.min())
     moved = ndimage.map_coordinates(image, rows_columns, order=1, cval=background)
-    moved_target = ndimage.map_coordinates(target, rows_columns, order=1, cval=0.0)
-    return moved.astype(np.float32), np.clip(moved_target, 0, 1).astype(np.float32)
+    moved_shares = [ndimage.map_coordinates(share, rows_columns, order=1, cval=0.0) for share in shares]
+    return moved.astype(np.float32), [np.clip(share, 0, 1).astype(np.float32) for share in moved_shares]

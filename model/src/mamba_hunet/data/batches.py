@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from mamba_hunet.data.augment import Image, vary_geometry, vary_intensity
 from mamba_hunet.data.head_shell import draw_head_shell
 from mamba_hunet.data.lesion_paste import LesionPatch, cut_lesions, draw_blob, paste_lesion
-from mamba_hunet.data.library import SliceStack
+from mamba_hunet.data.library import SliceStack, TrainingSlice
+
+# A brain target where it is not known what is brain.
+UNKNOWN = -1.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class BatchSettings:
         crop: side of a slice in pixels; a multiple of 32.
         axial_share: share of axial slices, for patients whose scans were sliced in all three planes.
         lesion_share: share of slices drawn among those that show a lesion.
-        paste_share: share of slices that get pasted lesions.
+        paste_share: share of slices that get pasted lesions, among those of which it is known where the brain is.
         shell_share: share of brain-extracted slices that get a skull and scalp drawn round them.
         thick_share: share of slices of thin-sliced volumes that are averaged with their neighbours.
     """
@@ -39,7 +43,9 @@ class BatchSettings:
 
 
 class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
-    """Batch by number: (slices, targets), each (batch, 1, crop, crop) float32.
+    """Batch by number: slices (batch, 1, crop, crop) and targets (batch, 2, crop, crop), float32.
+
+    Targets are the share of lesion, and of brain, in each pixel; the latter `UNKNOWN` where nobody has said.
 
     Sources are drawn with their weights, then patients of a source, then their stacks, so that a patient with many
     scans counts no more than one with a single scan.
@@ -61,18 +67,23 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self._seed, step))
         samples = [self._sample(rng) for _ in range(self._settings.batch_size)]
-        slices, targets = (np.stack(parts)[:, None] for parts in zip(*samples, strict=True))
-        return torch.from_numpy(slices), torch.from_numpy(targets)
+        slices, targets = (np.stack(parts) for parts in zip(*samples, strict=True))
+        return torch.from_numpy(slices)[:, None], torch.from_numpy(targets)
 
-    def _sample(self, rng: Generator) -> tuple[Image, Image]:
+    def _sample(self, rng: Generator) -> tuple[Image, NDArray[np.float32]]:
+        """An image (crop, crop), and its targets (2, crop, crop)."""
         stack = self._draw_stack(rng)
-        image, target = self._draw_slice(rng, stack)
-        if rng.random() < self._settings.paste_share:
-            image, target = self._paste(rng, image, target)
+        drawn = self._draw_slice(rng, stack)
+        image, target = drawn.image, drawn.lesion
+        # Where it is not known what is brain, a lesion might come to lie in a muscle.
+        if drawn.brain is not None and rng.random() < self._settings.paste_share:
+            image, target = self._paste(rng, image, target, drawn.brain > 0.5)
         if stack.brain_extracted and rng.random() < self._settings.shell_share:
             image = draw_head_shell(rng, image)
-        image, target = vary_geometry(rng, image, target, self._settings.crop, _crop_centre(rng, target))
-        return vary_intensity(rng, image), target
+        shares = [target] if drawn.brain is None else [target, drawn.brain]
+        image, shares = vary_geometry(rng, image, shares, self._settings.crop, _crop_centre(rng, target))
+        brain = shares[1] if drawn.brain is not None else np.full_like(image, UNKNOWN)
+        return vary_intensity(rng, image), np.stack([shares[0], brain])
 
     def _draw_stack(self, rng: Generator) -> SliceStack:
         patients = self._by_source[self._sources[rng.choice(len(self._sources), p=self._source_share)]]
@@ -82,19 +93,19 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
         among = [stack for stack in stacks if stack.axial == axial] or stacks
         return among[rng.integers(len(among))]
 
-    def _draw_slice(self, rng: Generator, stack: SliceStack) -> tuple[Image, Image]:
+    def _draw_slice(self, rng: Generator, stack: SliceStack) -> TrainingSlice:
         with_lesions = rng.random() < self._settings.lesion_share and len(stack.lesion_slices) > 0
         among = stack.lesion_slices if with_lesions else stack.head_slices
         number = int(among[rng.integers(len(among))])
         if stack.slice_spacing_mm < 2.0 and rng.random() < self._settings.thick_share:
             return stack.thick_slice(number, thickness=int(rng.integers(2, 6)))
-        return stack.images[number].astype(np.float32), stack.targets[number].astype(np.float32)
+        return stack.thick_slice(number)
 
-    def _paste(self, rng: Generator, image: Image, target: Image) -> tuple[Image, Image]:
+    def _paste(self, rng: Generator, image: Image, target: Image, brain: NDArray[np.bool_]) -> tuple[Image, Image]:
         for _ in range(int(rng.integers(1, 5))):
             taken = self._patches and rng.random() < 0.6
             patch = self._patches[rng.integers(len(self._patches))] if taken else draw_blob(rng)
-            image, target = paste_lesion(rng, image, target, patch)
+            image, target = paste_lesion(rng, image, target, brain, patch)
         return image, target
 
 

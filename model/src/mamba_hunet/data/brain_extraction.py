@@ -1,4 +1,4 @@
-"""Whether a scan shows the whole head or the brain alone."""
+"""Whether a scan shows the whole head or the brain alone, and where the brain is in the latter."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,3 +47,10 @@ def _dark_rim(image: NDArray[np.float32], air_z: float) -> float:
     depth = ndimage.distance_transform_edt(np.pad(head, 1))[1:-1, 1:-1]
     rim = (depth > _SKULL_DEPTH_PIXELS[0]) & (depth <= _SKULL_DEPTH_PIXELS[1])
     return float(np.mean(image[rim] < z_of_brightness(_DARK_FRACTION, air_z))) if rim.any() else 0.0
+
+
+def extracted_brain(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where the brain is in a slice (height, width), in z units, that shows nothing else."""
+    # Sharpening leaves values below air's along the brain's edge, so the lowest value is not air's.
+    air = float(np.median(image[[0, -1]]))
+    return ndimage.binary_closing(image > air + 0.5, iterations=3)

@@ -5,6 +5,7 @@ from numpy.random import Generator
 from scipy import ndimage
 
 from mamba_hunet.data.augment import Image, smooth_field
+from mamba_hunet.data.brain_extraction import extracted_brain
 
 
 def draw_head_shell(rng: Generator, image: Image) -> Image:
@@ -13,9 +14,8 @@ def draw_head_shell(rng: Generator, image: Image) -> Image:
     Args:
         image: (height, width) float32 in z units of a brain alone. Lesion targets stay valid.
     """
-    # Sharpening leaves values below air's along the brain's edge, so the lowest value is not air's.
     background = float(np.median(image[[0, -1]]))
-    brain = ndimage.binary_closing(image > background + 0.5, iterations=3)
+    brain = extracted_brain(image)
     if np.count_nonzero(brain) < 400:
         return image
     away = ndimage.distance_transform_edt(~brain).astype(np.float32)

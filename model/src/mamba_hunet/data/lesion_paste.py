@@ -65,13 +65,15 @@ def draw_blob(rng: Generator) -> LesionPatch:
     return LesionPatch((soft * texture * rng.uniform(0.9, 4.0)).astype(np.float32), soft)
 
 
-def paste_lesion(rng: Generator, image: Image, target: Image, patch: LesionPatch) -> tuple[Image, Image]:
-    """Adds a patch about a pixel of quiet tissue, and only to tissue: where it meets fluid it ends, as real lesions do.
+def paste_lesion(
+    rng: Generator, image: Image, target: Image, brain: NDArray[np.bool_], patch: LesionPatch
+) -> tuple[Image, Image]:
+    """Adds a patch about a quiet pixel of brain, and only to tissue: where it meets fluid it ends, as real lesions do.
 
     Both results are new arrays; a slice with no such place comes back unchanged.
     """
     quiet = (np.abs(ndimage.uniform_filter(image, 7)) < 1.2) & (ndimage.minimum_filter(image, 3) > _FLUID)
-    quiet &= ndimage.maximum_filter(image, 5) < 2.5
+    quiet &= brain & (ndimage.maximum_filter(image, 5) < 2.5)
     places = np.argwhere(quiet & (target < 0.1))
     if len(places) == 0:
         return image, target

@@ -21,7 +21,7 @@ from preprocess_service.pipeline import (
 )
 
 from mamba_hunet.data.augment import Image
-from mamba_hunet.data.brain_extraction import shows_brain_alone
+from mamba_hunet.data.brain_extraction import extracted_brain, shows_brain_alone
 from mamba_hunet.data.cases import Case, DataError
 from mamba_hunet.data.pictures import read_picture
 from mamba_hunet.data.template import Template
@@ -35,6 +35,18 @@ _THIN_PLANE_SHARES = (0.6, 0.2, 0.2)
 
 
 @dataclass(frozen=True)
+class TrainingSlice:
+    """``image``: (height, width) float32 in z units; ``lesion``, ``brain``: share of each in each pixel.
+
+    ``brain`` is none where it is not known.
+    """
+
+    image: Image
+    lesion: Image
+    brain: Image | None
+
+
+@dataclass(frozen=True)
 class SliceStack:
     """Consecutive slices of one scan in one plane.
 
@@ -43,6 +55,7 @@ class SliceStack:
         axial: whether the slices are axial, as most scans that are served will be.
         images: (slices, 256, 256) float16, the network's input.
         targets: (slices, 256, 256) float16, share of lesion in each pixel.
+        brains: (slices, 256, 256), where the brain is, or none where that is not known.
         slice_spacing_mm: from one slice to the next.
         brain_extracted: skull and scalp are missing.
         head_slices, lesion_slices: numbers of the slices that show head, and lesion.
@@ -53,16 +66,23 @@ class SliceStack:
     axial: bool
     images: NDArray[np.float16]
     targets: NDArray[np.float16]
+    brains: NDArray[np.bool_] | None
     slice_spacing_mm: float
     brain_extracted: bool
     head_slices: NDArray[np.intp]
     lesion_slices: NDArray[np.intp]
 
-    def thick_slice(self, number: int, thickness: int) -> tuple[Image, Image]:
+    def thick_slice(self, number: int, thickness: int = 1) -> TrainingSlice:
         """Mean of `thickness` neighbouring slices, as a scan with thicker slices would show them."""
         first = max(0, number - thickness // 2)
         several = slice(first, first + thickness)
-        return self.images[several].mean(0, dtype=np.float32), self.targets[several].mean(0, dtype=np.float32)
+        image, lesion, brain = (
+            None if volume is None else volume[several].mean(0, dtype=np.float32)
+            for volume in (self.images, self.targets, self.brains)
+        )
+        assert image is not None
+        assert lesion is not None
+        return TrainingSlice(image, lesion, brain)
 
 
 def load_stacks(
@@ -146,7 +166,7 @@ def template_stacks(
         scan = scan_from_array(drawn.flair, drawn.affine, file_name=name)
         thick = max(scan.spacing_mm) >= THIN_MM
         plane = SlicePlane.AUTO if thick else _THIN_PLANES[rng.choice(3, p=_THIN_PLANE_SHARES)]
-        stacks.append(_stack("template", name, scan, drawn.lesions, plane, drawn.brain_extracted))
+        stacks.append(_stack("template", name, scan, drawn.lesions, plane, drawn.brain_extracted, drawn.brain))
         if progress:
             progress()
     return stacks
@@ -159,8 +179,9 @@ def _stack(
     truth: NDArray[np.float32],
     plane: SlicePlane,
     brain_extracted: bool | None = None,
+    brain: NDArray[np.float32] | None = None,
 ) -> SliceStack:
-    """Prepares a scan; whether it shows the brain alone is looked for where it is not known."""
+    """Prepares a scan. What is not known of its brain is looked for: whether it is all there is, and then where."""
     prepared = prepare_scan(scan, PrepareOptions(slice_plane=plane))
     geometry = prepared.manifest.geometry
     images = prepared.slices(0, geometry.slice_count)
@@ -169,12 +190,19 @@ def _stack(
     with_head = slices_with_head(images)
     if brain_extracted is None:
         brain_extracted = shows_brain_alone(images[with_head], air_z=-intensity.center / intensity.scale)
+    if brain is not None:
+        brains = to_network(oriented(brain, geometry), geometry) > 0.5
+    elif brain_extracted:
+        brains = np.stack([extracted_brain(image) for image in images])
+    else:
+        brains = None
     return SliceStack(
         source,
         patient,
         plane in (SlicePlane.AUTO, SlicePlane.AXIAL),
         images.astype(np.float16),
         targets.astype(np.float16),
+        brains,
         float(scan.spacing_mm[geometry.slice_axis]),
         brain_extracted,
         with_head,

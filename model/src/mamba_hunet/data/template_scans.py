@@ -19,11 +19,15 @@ _REGIONS = 117
 
 @dataclass(frozen=True, eq=False)
 class SyntheticScan:
-    """``flair``: (i, j, k) float32 of arbitrary scale; ``lesions``: (i, j, k) float32, share of lesion in each voxel;
-    ``affine``: (4, 4) to world mm; ``brain_extracted``: skull and scalp are missing."""
+    """A scan, and what is true of it; volumes are (i, j, k) float32.
+
+    ``flair``: of arbitrary scale. ``lesions``, ``brain``: share of lesion, and of brain with the fluid in it, in each
+    voxel. ``affine``: (4, 4) to world mm. ``brain_extracted``: skull and scalp are missing.
+    """
 
     flair: Volume
     lesions: Volume
+    brain: Volume
     affine: NDArray[np.float64]
     brain_extracted: bool
 
@@ -50,8 +54,8 @@ def draw_scan(template: Template, rng: Generator) -> SyntheticScan:
     brain_extracted = bool(rng.random() < 0.45)
     if brain_extracted:
         signal = signal * _extraction(tissue.brain, rng)
-    signal, share, affine = _slice(signal, share, template.affine, rng)
-    return SyntheticScan(signal, share, affine, brain_extracted)
+    (signal, share, brain), affine = _slice((signal, share, tissue.brain), template.affine, rng)
+    return SyntheticScan(signal, share, brain, affine, brain_extracted)
 
 
 def _bend(template: Template, rng: Generator) -> tuple[Volume, _Tissue]:
@@ -218,18 +222,18 @@ def _scan(signal: Volume, rng: Generator) -> Volume:
 
 
 def _slice(
-    signal: Volume, share: Volume, affine: NDArray[np.float64], rng: Generator
-) -> tuple[Volume, Volume, NDArray[np.float64]]:
+    volumes: tuple[Volume, ...], affine: NDArray[np.float64], rng: Generator
+) -> tuple[tuple[Volume, ...], NDArray[np.float64]]:
     """Slices of the drawn thickness and direction."""
     thickness = int(rng.integers(2, 6)) if rng.random() < 0.5 else 1
     axis = int(rng.choice(3, p=[0.1, 0.08, 0.82])) if thickness > 1 else 2
     affine = affine.copy()
     if thickness > 1:
         first = int(rng.integers(thickness))
-        signal, share = (_thicken(volume, axis, thickness, first) for volume in (signal, share))
+        volumes = tuple(_thicken(volume, axis, thickness, first) for volume in volumes)
         affine[:3, 3] += affine[:3, axis] * (first + (thickness - 1) / 2)
         affine[:3, axis] *= thickness
-    return signal, share, affine
+    return volumes, affine
 
 
 def _thicken(volume: Volume, axis: int, thickness: int, first: int) -> Volume:

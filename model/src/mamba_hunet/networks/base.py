@@ -1,8 +1,20 @@
 """What every network here can do."""
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
+
+
+class TrainingLogits(NamedTuple):
+    """What a network is supervised by.
+
+    Attributes:
+        lesion: at every scale that is supervised, finest first; the first is what is served.
+        brain: whether a pixel is brain, (batch, 1, height, width), of a network that says so.
+    """
+
+    lesion: tuple[Tensor, ...]
+    brain: Tensor | None = None
 
 
 class SegmentationNetwork(nn.Module):
@@ -18,9 +30,9 @@ class SegmentationNetwork(nn.Module):
     stride: int
     slice_size: int | None = None
 
-    def multi_scale_logits(self, slices: Tensor) -> tuple[Tensor, ...]:
-        """Logits at every scale that is supervised in training, finest first; by default the served one alone."""
-        return (self(slices),)
+    def training_logits(self, slices: Tensor) -> TrainingLogits:
+        """All that is supervised in training; by default the served logits alone."""
+        return TrainingLogits((self(slices),))
 
     def check_size(self, slices: Tensor) -> None:
         """Raises ValueError when the network cannot take slices of this height and width."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mamba_hunet.networks.base import SegmentationNetwork
+from mamba_hunet.networks.base import SegmentationNetwork, TrainingLogits
 from mamba_hunet.networks.conv import ConvBlock, ConvUpsampling, SeparableConvBlock
 
 SUPERVISED_SCALES = 3
@@ -101,10 +101,10 @@ class HUNet(SegmentationNetwork):
     def forward(self, slices: Tensor) -> Tensor:
         return self.heads[0](self._decoded(slices)[0])
 
-    def multi_scale_logits(self, slices: Tensor) -> tuple[Tensor, ...]:
+    def training_logits(self, slices: Tensor) -> TrainingLogits:
         """Logits at full, half and quarter resolution, for supervision at every scale."""
         decoded = self._decoded(slices)[:SUPERVISED_SCALES]
-        return tuple(head(features) for head, features in zip(self.heads, decoded, strict=True))
+        return TrainingLogits(tuple(head(features) for head, features in zip(self.heads, decoded, strict=True)))
 
     def _decoded(self, slices: Tensor) -> list[Tensor]:
         """The decoder's feature maps, finest first."""

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mamba_hunet.networks.base import SegmentationNetwork
+from mamba_hunet.networks.base import SegmentationNetwork, TrainingLogits
+from mamba_hunet.networks.brain_gate import lesion_in_brain
 from mamba_hunet.networks.conv import ConvPathway, ConvUpsampling, TokenUpsampling
 from mamba_hunet.networks.vss import PatchEmbedding, PatchMerging, VSSBlock
 
 PATCH = 4
+# The brain's logit before training: shut, the gate would pass the lesion head no gradient.
+_OPEN_GATE = 3.0
 
 
 def _vss_stage(dim: int, depth: int, d_state: int, drop_path: float) -> nn.Sequential:
@@ -69,17 +72,21 @@ class MambaHUNet(SegmentationNetwork):
         self.up_half = ConvUpsampling(embed_dim, half)
         self.up_full = ConvUpsampling(half, full, convolutions=2)
         self.head = nn.Conv2d(full, 1, kernel_size=1)
+        self.head_brain = nn.Conv2d(full, 1, kernel_size=1)
+        nn.init.constant_(self.head_brain.bias, _OPEN_GATE)  # type: ignore[arg-type]
         self.head_half = nn.Conv2d(half, 1, kernel_size=1)
         self.head_quarter = nn.Conv2d(embed_dim, 1, kernel_size=1)
 
     def forward(self, slices: Tensor) -> Tensor:
         full, _, _ = self._features(slices)
-        return self.head(full)
+        return lesion_in_brain(self.head(full), self.head_brain(full))
 
-    def multi_scale_logits(self, slices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits at full, half and quarter resolution, for supervision at every scale."""
+    def training_logits(self, slices: Tensor) -> TrainingLogits:
+        """Lesion logits at full, half and quarter resolution, the first through the gate, and the brain's."""
         full, half, quarter = self._features(slices)
-        return self.head(full), self.head_half(half), self.head_quarter(quarter)
+        brain = self.head_brain(full)
+        lesion = lesion_in_brain(self.head(full), brain)
+        return TrainingLogits((lesion, self.head_half(half), self.head_quarter(quarter)), brain)
 
     def _features(self, slices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         self.check_size(slices)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mamba_hunet.data.batches import TrainingBatches
-from mamba_hunet.losses import multi_scale_loss
+from mamba_hunet.losses import training_loss
 from mamba_hunet.training.settings import TrainingSettings
 from mamba_hunet.training.state import TrainingState
 
@@ -75,8 +75,8 @@ def train_step(state: TrainingState, slices: Tensor, targets: Tensor) -> float:
         group["lr"] = state.learning_rate()
     state.model.train()
     with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
-        logits = state.model.multi_scale_logits(slices)
-    loss = multi_scale_loss(logits, targets)
+        logits = state.model.training_logits(slices)
+    loss = training_loss(logits, targets)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip_norm)
