@@ -37,6 +37,7 @@ def _toml_file(_context: click.Context, _option: click.Parameter, path: Path) ->
 )
 @click.option("--model", "model_name", default="mamba_hunet", show_default=True, help="Network to be trained.")
 @split_options
+@click.option("--pretrained", is_flag=True, help="For a training that goes on from weights: `hunet train --from`.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random split, where there is no other.")
 @click.option(
     "--template-folder",
@@ -52,6 +53,8 @@ def plan(
     hold_out: tuple[str, ...],
     fold: Fold | None,
     everybody: bool,
+    synthetic: bool,
+    pretrained: bool,
     seed: int,
     template_folder: Path,
 ) -> None:
@@ -60,17 +63,18 @@ def plan(
     The plan is a text file that says of each value why it is so; edit it, and give it to `hunet train --plan`. Patients
     who are held out are not looked at; give `hunet train` the same --hold-out, --fold or --everybody.
     """
-    split = split_data(data, hold_out, fold, everybody, seed)
+    split = split_data(data, hold_out, fold, everybody, synthetic, seed)
     if output.exists():
         raise UsageError(str(output), "is there already, perhaps with edits", "Name another --output, or delete it")
     from mamba_hunet.progress import progress_bars
     from mamba_hunet.training.plan_description import describe
-    from mamba_hunet.training.planning import plan_training, write_plan_files
+    from mamba_hunet.training.planning import PlanWish, plan_training, write_plan_files
 
     console = Console()
     with progress_bars(console) as bars:
         task = bars.add_task("looking at scans", total=len(split.training), loss="")
-        new = plan_training(split.training, model_name, template_folder, lambda _case: bars.advance(task))
+        wanted = PlanWish(model_name, template_folder, pretrained)
+        new = plan_training(split.training, wanted, lambda _case: bars.advance(task))
     for line in describe(new.fingerprint):
         console.print(line, highlight=False)
     for entry in new.plan.excluded:

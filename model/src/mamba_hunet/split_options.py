@@ -27,8 +27,13 @@ def _fold(_context: click.Context, _option: click.Parameter, text: str | None) -
 
 
 def split_options(command: Function) -> Function:
-    """Adds --hold-out, --fold and --everybody."""
+    """Adds --hold-out, --fold, --everybody and --synthetic."""
     for option in (
+        click.option(
+            "--synthetic",
+            is_flag=True,
+            help="Hold out every patient with a volume: train on drawn scans, and on single slices.",
+        ),
         click.option("--everybody", is_flag=True, help="Hold nobody out: for a recipe that has been judged before."),
         click.option(
             "--fold", metavar="K/N", callback=_fold, help="Hold out the K-th of N even folds of the patients."
@@ -39,17 +44,25 @@ def split_options(command: Function) -> Function:
     return command
 
 
-def split_data(data: Path, hold_out: tuple[str, ...], fold: Fold | None, everybody: bool, seed: int) -> Split:
+def split_data(
+    data: Path, hold_out: tuple[str, ...], fold: Fold | None, everybody: bool, synthetic: bool, seed: int
+) -> Split:
     """Finds the cases in a folder and splits them as the options say.
+
+    Args:
+        data: the folder.
+        hold_out, fold, everybody, synthetic: what `split_options` gives; at most one of them.
+        seed: of the random split where there is no other.
 
     Raises:
         click.UsageError: the options contradict each other.
         DataError: no such folder or patient, or nobody is left to train on.
         UsageError: there are fewer patients with volumes than folds.
     """
-    if sum((bool(fold), bool(hold_out), everybody)) > 1:
-        raise click.UsageError("--fold, --hold-out and --everybody contradict each other")
+    if sum((bool(fold), bool(hold_out), everybody, synthetic)) > 1:
+        raise click.UsageError("--fold, --hold-out, --everybody and --synthetic contradict each other")
     from mamba_hunet.data.cases import find_cases
-    from mamba_hunet.data.split import split_cases
+    from mamba_hunet.data.split import split_cases, with_volumes
 
-    return split_cases(find_cases(data), hold_out, fold, everybody, seed)
+    cases = find_cases(data)
+    return split_cases(cases, with_volumes(cases) if synthetic else hold_out, fold, everybody, seed)

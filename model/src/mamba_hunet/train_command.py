@@ -48,6 +48,7 @@ def train(
     hold_out: tuple[str, ...],
     fold: Fold | None,
     everybody: bool,
+    synthetic: bool,
     initial: Path | None,
     plan_file: Path | None,
     steps: int | None,
@@ -61,7 +62,7 @@ def train(
     and keeps it in its folder. A run that was stopped or killed goes on where it was when the same command is given
     again.
     """
-    split = split_data(data, hold_out, fold, everybody, seed)
+    split = split_data(data, hold_out, fold, everybody, synthetic, seed)
     import torch
 
     from mamba_hunet.checkpoint import CheckpointConfig, save_checkpoint
@@ -72,7 +73,7 @@ def train(
     from mamba_hunet.progress import progress_bars
     from mamba_hunet.training.loop import check_run_folder
     from mamba_hunet.training.loop import train as run_training
-    from mamba_hunet.training.planning import case_name
+    from mamba_hunet.training.planning import PlanWish, case_name
     from mamba_hunet.training.run_plan import keep_plan, settle_plan
 
     keep_freed_memory()
@@ -82,7 +83,8 @@ def train(
     held_out = split.held_out_patients
     start = _starting_point(initial, model_name, split.held_out) if initial else None
     with progress_bars(console) as bars:
-        settled = settle_plan(split, model_name, run_folder, plan_file, steps, template_folder, bars)
+        wanted = PlanWish(model_name, template_folder, pretrained=start is not None)
+        settled = settle_plan(split, wanted, run_folder, plan_file, steps, bars)
         plan = settled.plan
         settings = replace(
             plan.settings(model_name, seed),

@@ -142,3 +142,19 @@ def test_every_field_has_a_reason_of_a_line(thick: CaseFingerprint):
     assert set(reasoned.reasons) == fields | {"patients", "smallest_lesion_ml"}
     assert all(reason and "\n" not in reason for reason in reasoned.reasons.values())
     assert reasoned.plan.excluded_cases == {"north/a2"}
+
+
+def test_without_volumes_drawn_scans_stand_in_for_them(thick: CaseFingerprint):
+    picture = replace(thick, is_volume=False, slices=1, head_slices=1, lesion_slices=1)
+    plan = plan_for(data_of(picture, 11))
+    assert BatchSettings(**plan.batch.model_dump()) == BASE.batch
+    assert plan.scans.templates == 2 * BASE.templates
+    assert plan.source_weights == BASE.source_weights | {"s0": 0.25}
+
+
+def test_a_trained_network_needs_half_the_steps_and_half_the_drawn_scans(thick: CaseFingerprint):
+    fresh, trained = plan_for(data_of(thick, 8)), plan_for(data_of(thick, 8), pretrained=True)
+    assert trained.training.steps == fresh.training.steps / 2
+    for source in BASE.source_weights:
+        assert trained.source_weights[source] == pytest.approx(fresh.source_weights[source] / 2, abs=0.01)
+    assert trained.batch == fresh.batch

@@ -32,3 +32,8 @@ def split_cases(
         return Split(cases, cases, [])
     training, held_out = split_by_patient(cases, held_out_patients(cases, fold) if fold else hold_out, seed)
     return Split(cases, training, held_out)
+
+
+def with_volumes(cases: list[Case]) -> tuple[str, ...]:
+    """Every patient of whom there is a volume, sorted."""
+    return tuple(sorted({case.patient for case in cases if case.is_volume}))

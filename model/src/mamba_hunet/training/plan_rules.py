@@ -53,11 +53,13 @@ class Circumstances:
         machine: that trains.
         slice_size: the one side in pixels that the network takes, or None.
         has_template: whether the anatomy that template scans are drawn on is at hand.
+        pretrained: whether the training goes on from trained weights.
     """
 
     machine: Machine
     slice_size: int | None = None
     has_template: bool = True
+    pretrained: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def make_plan(fingerprint: Fingerprint, circumstances: Circumstances) -> Reasone
     batch_size = choose_batch_size(crop.value, machine)
     sections: dict[str, dict[str, Choice]] = {
         "training": {
-            "steps": choose_steps(plenty),
+            "steps": choose_steps(plenty, circumstances.pretrained),
             "learning_rate": choose_learning_rate(batch_size.value),
             "bfloat16": choose_bfloat16(machine),
         },
@@ -92,9 +94,9 @@ def make_plan(fingerprint: Fingerprint, circumstances: Circumstances) -> Reasone
         "scans": {
             "planes": choose_planes(fingerprint, machine),
             "phantoms": Choice(round(BASE.phantoms * plenty.need), plenty.reason(BASE.phantoms, "less")),
-            "templates": choose_templates(plenty, circumstances),
+            "templates": choose_templates(fingerprint, plenty, circumstances),
         },
-        "source_weights": choose_source_weights(fingerprint, plenty),
+        "source_weights": choose_source_weights(fingerprint, plenty, circumstances.pretrained),
     }
     smallest = choose_smallest_lesion(fingerprint)
     values = {name: {key: choice.value for key, choice in choices.items()} for name, choices in sections.items()}
@@ -163,10 +165,11 @@ def choose_batch_size(crop: int, machine: Machine) -> Choice[int]:
     return Choice(size, f"as many pixels a step as {BASE.batch.batch_size} slices of {side} x {side}")
 
 
-def choose_steps(plenty: _Plenty) -> Choice[int]:
-    """More patients are learnt by heart later."""
-    steps = round(BASE.steps * min(_LONGEST_RUN, 1 / plenty.need), -2)
-    return Choice(int(steps), plenty.reason(BASE.steps, "more"))
+def choose_steps(plenty: _Plenty, pretrained: bool) -> Choice[int]:
+    """More patients are learnt by heart later, and what was learnt before need not be learnt again."""
+    base = BASE.steps // 2 if pretrained else BASE.steps
+    steps = round(base * min(_LONGEST_RUN, 1 / plenty.need), -2)
+    return Choice(int(steps), plenty.reason(base, "more") + (", half of a fresh network's" if pretrained else ""))
 
 
 def choose_learning_rate(batch_size: int) -> Choice[float]:
@@ -185,6 +188,8 @@ def choose_bfloat16(machine: Machine) -> Choice[bool]:
 def choose_lesion_share(fingerprint: Fingerprint) -> Choice[float]:
     """So many slices drawn for their lesions that lesions are on as many slices of a batch as with the base."""
     base = BASE.batch.lesion_share
+    if not _has_volumes(fingerprint):
+        return Choice(base, "as for few patients; no volume tells on how many slices lesions are")
     wanted = base + (1 - base) * _LESION_SLICE_SHARE_OF_BASE
     found = summarise(fingerprint.cases).lesion_slice_share
     share = (wanted - found) / (1 - found) if found < wanted else 0.0
@@ -201,6 +206,8 @@ def choose_paste_share(plenty: _Plenty) -> Choice[float]:
 
 def choose_shell_share(fingerprint: Fingerprint) -> Choice[float]:
     """Whole heads are always served, so a network trained on extracted brains has to be shown heads."""
+    if not _has_volumes(fingerprint):
+        return Choice(BASE.batch.shell_share, "drawn scans show the brain alone in part; some get a head drawn on")
     extracted = sum(case.brain_extracted for case in fingerprint.cases)
     share = BASE.batch.shell_share if extracted else 0.0
     return Choice(
@@ -210,6 +217,8 @@ def choose_shell_share(fingerprint: Fingerprint) -> Choice[float]:
 
 def choose_thick_share(fingerprint: Fingerprint) -> Choice[float]:
     """Thin slices are averaged to thick ones, as most hospitals' scans are."""
+    if not _has_volumes(fingerprint):
+        return Choice(BASE.batch.thick_share, "drawn scans have thin slices in part; some are averaged to thicker ones")
     thin = sum(case.is_thin for case in fingerprint.cases)
     share = BASE.batch.thick_share if thin else 0.0
     return Choice(
@@ -231,15 +240,23 @@ def choose_planes(fingerprint: Fingerprint, machine: Machine) -> Choice[bool]:
     )
 
 
-def choose_templates(plenty: _Plenty, circumstances: Circumstances) -> Choice[int]:
-    """None where the anatomy they are drawn on is missing."""
+def choose_templates(fingerprint: Fingerprint, plenty: _Plenty, circumstances: Circumstances) -> Choice[int]:
+    """None where the anatomy they are drawn on is missing; twice as many where they stand in for all volumes."""
     if not circumstances.has_template:
         return Choice(0, f"{BASE.templates} would help, but Debian's mricron-data is not installed")
+    if not _has_volumes(fingerprint):
+        return Choice(2 * BASE.templates, f"twice {BASE.templates}: there are no volumes but these")
     return Choice(round(BASE.templates * plenty.need), plenty.reason(BASE.templates, "less"))
 
 
-def choose_source_weights(fingerprint: Fingerprint, plenty: _Plenty) -> dict[str, Choice[float]]:
+def choose_source_weights(fingerprint: Fingerprint, plenty: _Plenty, pretrained: bool) -> dict[str, Choice[float]]:
     """Sources count almost the same: 16 times the patients count twice. Synthetic ones count beside all real ones."""
+    if not _has_volumes(fingerprint):
+        few = Choice(
+            round(1 / _SOURCES_OF_BASE / len(fingerprint.sources), 2), "single slices only, soon known by heart"
+        )
+        drawn = {source: Choice(weight, "all volumes are drawn") for source, weight in BASE.source_weights.items()}
+        return dict.fromkeys(fingerprint.sources, few) | drawn
     worth = {source: _Plenty.of(fingerprint.of_source(source)).patients for source in fingerprint.sources}
     mean = sum(value**0.25 for value in worth.values()) / len(worth)
     weights = {
@@ -251,8 +268,9 @@ def choose_source_weights(fingerprint: Fingerprint, plenty: _Plenty) -> dict[str
     }
     among = len(worth) / _SOURCES_OF_BASE
     for source, weight in BASE.source_weights.items():
-        reason = f"for {_SOURCES_OF_BASE} sources, here {len(worth)}: {plenty.reason(weight, 'less')}"
-        weights[source] = Choice(round(weight * among * plenty.need, 2), reason)
+        base = weight / 2 if pretrained else weight
+        reason = f"for {_SOURCES_OF_BASE} sources, here {len(worth)}: {plenty.reason(base, 'less')}"
+        weights[source] = Choice(round(base * among * plenty.need, 2), reason)
     return weights
 
 
@@ -267,6 +285,10 @@ def choose_smallest_lesion(fingerprint: Fingerprint) -> Choice[float]:
         round(min(high, max(low, tenth)), 3),
         f"ml; a tenth of the true lesions are smaller than {tenth:.3f}; kept between {low} and {high}, a ball of 3 mm",
     )
+
+
+def _has_volumes(fingerprint: Fingerprint) -> bool:
+    return any(case.is_volume for case in fingerprint.cases)
 
 
 def _step_pixels(machine: Machine) -> int:

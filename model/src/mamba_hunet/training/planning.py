@@ -27,6 +27,21 @@ from mamba_hunet.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
+class PlanWish:
+    """What a plan is wanted for.
+
+    Attributes:
+        model_name: the network to be trained.
+        template_folder: where the anatomy for template scans would be.
+        pretrained: whether the training goes on from trained weights.
+    """
+
+    model_name: str
+    template_folder: Path
+    pretrained: bool = False
+
+
+@dataclass(frozen=True)
 class NewPlan:
     """A plan that was just made: its text, and what it was made from."""
 
@@ -35,26 +50,32 @@ class NewPlan:
     fingerprint: Fingerprint
 
 
-def plan_training(
-    cases: Iterable[Case], model_name: str, template_folder: Path, progress: Callable[[Case], None] | None = None
-) -> NewPlan:
+def plan_training(cases: Iterable[Case], wanted: PlanWish, progress: Callable[[Case], None] | None = None) -> NewPlan:
     """Looks at cases, all of them to be trained on, and makes a plan for this machine.
 
     Args:
         cases: nobody who is held out may be among them.
-        model_name: the network to be trained.
-        template_folder: where the anatomy for template scans would be.
+        wanted: for which network and training.
         progress: called after each case.
 
     Raises:
         UsageError: no such network.
         DataError: no case is fit to be trained on.
     """
-    network = _network(model_name)
+    network = _network(wanted.model_name)
     fingerprint = take_fingerprint(cases, fault_of, progress)
-    circumstances = Circumstances(this_machine(), network.slice_size, has_template(template_folder))
+    circumstances = Circumstances(
+        this_machine(), network.slice_size, has_template(wanted.template_folder), wanted.pretrained
+    )
     reasoned = make_plan(fingerprint, circumstances)
-    return NewPlan(reasoned.plan, write_plan(reasoned, [f"For {model_name}.", *describe(fingerprint)]), fingerprint)
+    return NewPlan(
+        reasoned.plan,
+        write_plan(
+            reasoned,
+            [f"For {wanted.model_name}{', trained before' if wanted.pretrained else ''}.", *describe(fingerprint)],
+        ),
+        fingerprint,
+    )
 
 
 def write_plan_files(path: Path, new: NewPlan) -> list[Path]:

@@ -10,7 +10,7 @@ from mamba_hunet.result_file import write_result
 from mamba_hunet.training.loop import RunMismatchError
 from mamba_hunet.training.plan import Plan
 from mamba_hunet.training.plan_file import PlanError, parse_plan, read_plan, with_steps
-from mamba_hunet.training.planning import NewPlan, case_name, check_plan, plan_training, write_plan_files
+from mamba_hunet.training.planning import NewPlan, PlanWish, case_name, check_plan, plan_training, write_plan_files
 
 PLAN_NAME = "plan.toml"
 
@@ -26,11 +26,10 @@ class SettledPlan:
 
 def settle_plan(
     split: Split,
-    model_name: str,
+    wanted: PlanWish,
     run_folder: Path,
     given: Path | None,
     steps: int | None,
-    template_folder: Path,
     bars: Progress,
 ) -> SettledPlan:
     """The given plan, else the one in the run's folder, else one made for the cases to be trained on.
@@ -46,12 +45,12 @@ def settle_plan(
         if steps:
             text = with_steps(text, steps)
             plan = parse_plan(text, str(file))
-        check_plan(plan, str(file), split.cases, split.held_out, model_name)
+        check_plan(plan, str(file), split.cases, split.held_out, wanted.model_name)
         if all(case_name(case) in plan.excluded_cases for case in split.training):
             raise PlanError(str(file), "excludes every case that is not held out", "Delete entries of excluded")
         return SettledPlan(plan, text)
     task = bars.add_task("looking at scans", total=len(split.training), loss="")
-    new = plan_training(split.training, model_name, template_folder, lambda _case: bars.advance(task))
+    new = plan_training(split.training, wanted, lambda _case: bars.advance(task))
     if steps:
         text = with_steps(new.text, steps)
         new = replace(new, plan=parse_plan(text, str(file)), text=text)
