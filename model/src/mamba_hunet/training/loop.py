@@ -75,7 +75,7 @@ def train_step(state: TrainingState, slices: Tensor, targets: Tensor) -> float:
         group["lr"] = state.learning_rate()
     state.model.train()
     with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
-        logits = state.model.training_logits(slices)
+        logits = state.model.training_logits(slices.contiguous(memory_format=torch.channels_last))
     loss = training_loss(logits, targets)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -79,7 +79,7 @@ def make_plan(fingerprint: Fingerprint, circumstances: Circumstances) -> Reasone
     sections: dict[str, dict[str, Choice]] = {
         "training": {
             "steps": choose_steps(plenty, circumstances.pretrained),
-            "learning_rate": choose_learning_rate(batch_size.value),
+            "learning_rate": choose_learning_rate(batch_size.value, circumstances.pretrained),
             "bfloat16": choose_bfloat16(machine),
         },
         "batch": {
@@ -172,11 +172,12 @@ def choose_steps(plenty: _Plenty, pretrained: bool) -> Choice[int]:
     return Choice(int(steps), plenty.reason(base, "more") + (", half of a fresh network's" if pretrained else ""))
 
 
-def choose_learning_rate(batch_size: int) -> Choice[float]:
+def choose_learning_rate(batch_size: int, pretrained: bool) -> Choice[float]:
     """Grows with the square root of the batch (Malladi et al., "On the SDEs and scaling rules", NeurIPS 2022)."""
-    base_size = BASE.batch.batch_size
-    rate = float(f"{BASE.learning_rate * sqrt(batch_size / base_size):.2g}")
-    return Choice(rate, f"{BASE.learning_rate:g} for {base_size} slices a step, and with the root of their number more")
+    base, base_size = BASE.learning_rate / 2 if pretrained else BASE.learning_rate, BASE.batch.batch_size
+    rate = float(f"{base * sqrt(batch_size / base_size):.2g}")
+    reason = f"{base:g} for {base_size} slices a step, and with the root of their number more"
+    return Choice(rate, reason + (", half of a fresh network's" if pretrained else ""))
 
 
 def choose_bfloat16(machine: Machine) -> Choice[bool]:

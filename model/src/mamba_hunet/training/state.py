@@ -23,6 +23,8 @@ class TrainingState:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.model = create_model(settings.model_name, **settings.model_options)
+        # Convolutions with their channels last train a fifth faster on a processor, and beside tokens need no turning.
+        self.model.to(memory_format=torch.channels_last)
         self.average = create_model(settings.model_name, **settings.model_options)
         self.average.load_state_dict(self.model.state_dict())
         self.average.requires_grad_(False).eval()
