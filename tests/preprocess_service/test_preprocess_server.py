@@ -134,8 +134,8 @@ async def test_predictions_come_back_as_the_volume(channel, good):
 
 
 BAD_SCANS = {
-    "not_nifti": lambda head, make: b"this is a text file, whatever its name says",
-    "dicom_not_supported": lambda head, make: bytes(128) + b"DICM" + bytes(100),
+    "not_a_scan": lambda head, make: b"this is a text file, whatever its name says",
+    "corrupt_dicom": lambda head, make: bytes(128) + b"DICM" + b"x" * 100,
     "truncated": lambda head, make: make(*head, compress=True)[:-2000],
     "corrupt_gzip": lambda head, make: make(*head, compress=True)[:-8] + bytes(8),
     "size_mismatch": lambda head, make: gzip.compress(make(*head) + bytes(50_000_000), compresslevel=1),
@@ -239,7 +239,7 @@ async def test_metrics_count_what_happened_and_tell_nothing_of_anyone(server, ch
     text, value = await read_metrics(server)
     assert value("hunet_preprocess_calls_total", call="preprocess", outcome="ok") == 1
     assert value("hunet_preprocess_calls_total", call="preprocess", outcome="refused") == 1
-    assert value("hunet_preprocess_rejections_total", reason="not_nifti") == 1
+    assert value("hunet_preprocess_rejections_total", reason="not_a_scan") == 1
     assert value("hunet_preprocess_calls_in_flight", call="preprocess") == 0
     for stage in ("receive", "decode", "prepare", "slice", "stream"):
         assert value("hunet_preprocess_stage_seconds_count", stage=stage) >= 1
