@@ -70,7 +70,7 @@ def phantom(
 
 
 def _write(made: Phantom, folder: Path, *, with_dicom: bool) -> tuple[Path, LesionSet]:
-    """Write the four files and the series; returns the scan's path and its lesions. Raises InputError when it cannot."""
+    """Write the files; returns the scan's path and its lesions. Raises InputError when it cannot."""
     import nibabel as nib
     import numpy as np
     from hunet_client.errors import InputError

@@ -50,8 +50,13 @@ def mr_datasets(flair: npt.NDArray[np.number], affine: npt.NDArray[np.float64]) 
 
 
 def write_mr_series(folder: Path, flair: npt.NDArray[np.number], affine: npt.NDArray[np.float64]) -> int:
-    """Writes `mr_datasets` as 0001.dcm, 0002.dcm, ... to a folder, made if there is none; returns how many."""
+    """Writes `mr_datasets` as 0001.dcm, 0002.dcm, ... to a folder; returns how many.
+
+    The folder is made if there is none, and a series that was written there before is removed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("[0-9][0-9][0-9][0-9].dcm"):
+        old.unlink()
     count = 0
     for count, dataset in enumerate(mr_datasets(flair, affine), start=1):
         dataset.save_as(folder / f"{count:04d}.dcm", enforce_file_format=True)
