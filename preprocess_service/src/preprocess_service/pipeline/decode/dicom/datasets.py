@@ -116,16 +116,15 @@ def _file_meta(content: bytes) -> tuple[UID, int]:
     """The transfer syntax, and where the data set begins."""
     stream = io.BytesIO(content)
     stream.seek(_FIRST_ELEMENT)
-    elements = {
-        element.tag: element.value
+    elements: dict[BaseTag, bytes] = {
+        element.tag: bytes(element.value or b"")
         for element in data_element_generator(stream, False, True, stop_when=lambda tag, *_: tag.group != 2)
     }
     offset = stream.tell()
     if _GROUP_LENGTH in elements:
         length = int.from_bytes(elements[_GROUP_LENGTH], "little")
         offset = _FIRST_ELEMENT + _GROUP_LENGTH_ELEMENT_BYTES + length
-    raw = elements.get(_TRANSFER_SYNTAX) or b""
-    return UID(raw.decode("ascii").rstrip("\0 ")), offset
+    return UID(elements.get(_TRANSFER_SYNTAX, b"").decode("ascii").rstrip("\0 ")), offset
 
 
 def _inflate(data: bytes, max_bytes: int) -> bytes:
