@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import tracemalloc
+import warnings
 import zipfile
 
 import anyio
@@ -14,7 +16,11 @@ from hunet_client.dicom.files import StoredFile
 from hunet_client.dicom.series_zip import zip_pieces
 from hunet_client.errors import InputError, UsageError
 from hunet_client.open_scan import open_scan
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom import dcmread
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.tag import Tag
 
 
 def sent(source):
@@ -89,8 +95,33 @@ def test_a_folder_without_dicom_is_an_error(tmp_path):
 
 
 def test_damaged_files_are_counted(study, make_series):
-    (study / "damaged").write_bytes(bytes(128) + b"DICM" + b"\x02\0\0\0UL\x04\0\xff\0\0\0\x02\0\x10\0UI\xff\xff")
-    assert "damaged" in open_scan(study).explanation or instances(sent(open_scan(study)))
+    content = io.BytesIO()
+    make_series("flair", 9)[0].save_as(content, enforce_file_format=True)
+    # Says that it is deflated, which it is not.
+    damaged = content.getvalue().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99\0\0")
+    damaged = damaged.replace(b"UI\x14\x001.2.840.10008.1.2.1.99", b"UI\x18\x001.2.840.10008.1.2.1.99")
+    (study / "damaged").write_bytes(damaged)
+    source = open_scan(study)
+    assert "1 files are damaged" in source.explanation
+    assert instances(sent(source)) == sorted(one.SOPInstanceUID for one in make_series("flair", 2))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    keyword=st.sampled_from(["NumberOfFrames", "SeriesNumber", "InversionTime", "ImagePositionPatient", "ImageType"]),
+    value=st.binary(min_size=2, max_size=12),
+)
+def test_any_value_in_a_header_leaves_a_choice_or_a_usage_error(keyword, value, make_series, tmp_path):
+    folder = tmp_path / "one"
+    folder.mkdir(exist_ok=True)
+    for number, dataset in enumerate(make_series("flair", 2)):
+        old = dataset[keyword] if keyword in dataset else dataset.setdefault(keyword, DataElement(keyword, "IS", "1"))
+        tag = Tag(keyword)
+        del dataset[keyword]
+        dataset[tag] = RawDataElement(tag, old.VR, len(value), value, 0, False, True)
+        dataset.save_as(folder / str(number), enforce_file_format=True)
+    with warnings.catch_warnings(action="ignore"), contextlib.suppress(UsageError):
+        open_scan(folder)
 
 
 def test_a_large_series_is_never_held_whole():

@@ -18,7 +18,7 @@ from mamba_hunet.phantom.dicom_series import mr_datasets
 from preprocess_service.pipeline import Limits, Scan, ScanError, read_scan
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedMRImageStorage, ExplicitVRBigEndian, JPEGLossless, JPEGLosslessSV1, generate_uid
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRBigEndian, JPEGTransferSyntaxes, generate_uid
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +29,8 @@ _FRAME_KEYWORDS = {
     "PixelMeasuresSequence": ["PixelSpacing", "SliceThickness"],
     "PixelValueTransformationSequence": ["RescaleSlope", "RescaleIntercept"],
 }
+
+_LOSS: dict[str, dict[str, Any]] = {"JPEGLSNearLossless": {"jls_error": 2}, "JPEG2000": {"j2k_psnr": [60.0]}}
 
 
 def oblique_affine(spacing_mm: tuple[float, float, float] = (0.9, 1.1, 3.0)) -> Array:
@@ -155,10 +157,10 @@ def recompress(tmp_path: Path) -> Callable[[Dataset, str], bytes]:
     def to(dataset: Dataset, syntax: str) -> bytes:
         uid = getattr(pydicom.uid, syntax)
         copy = deepcopy(dataset)
-        if uid in (JPEGLossless, JPEGLosslessSV1):
-            return _jpeg_lossless(copy, uid, tmp_path)
+        if uid in JPEGTransferSyntaxes:
+            return _jpeg(copy, uid, tmp_path)
         if uid.is_encapsulated:
-            copy.compress(uid, generate_instance_uid=False)
+            copy.compress(uid, generate_instance_uid=False, **_LOSS.get(syntax, {}))
             return dicom_bytes(copy)
         copy.file_meta.TransferSyntaxUID = uid
         if uid == ExplicitVRBigEndian:
@@ -169,7 +171,7 @@ def recompress(tmp_path: Path) -> Callable[[Dataset, str], bytes]:
     return to
 
 
-def _jpeg_lossless(dataset: Dataset, uid: str, folder: Path) -> bytes:
+def _jpeg(dataset: Dataset, uid: str, folder: Path) -> bytes:
     source, target = folder / "plain.dcm", folder / "compressed.dcm"
     source.write_bytes(dicom_bytes(dataset))
     reader = gdcm.ImageReader()

@@ -43,6 +43,16 @@ def test_voxels_are_the_same(syntax, kind, series, voxels, recompress, read):
     np.testing.assert_array_equal(scan.data, expected)
 
 
+@pytest.mark.parametrize("syntax", ["JPEGBaseline8Bit", "JPEGLSNearLossless", "JPEG2000"])
+def test_lossy_encodings_give_nearly_the_same(syntax, series, recompress, read):
+    smooth = np.add.outer(np.arange(44), np.arange(36))[:, :, None] + np.arange(9)
+    for k, dataset in enumerate(series):
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+        dataset.PixelData = smooth[:, :, k].T.astype("u1").tobytes()
+    scan = read([recompress(dataset, syntax) for dataset in series])
+    np.testing.assert_allclose(scan.data, smooth, atol=3)
+
+
 def test_encodings_may_be_mixed_in_one_series(series, voxels, recompress, read):
     syntaxes = (UNCOMPRESSED + COMPRESSED + ["RLELossless"])[: len(series)]
     mixed = [recompress(dataset, syntax) for dataset, syntax in zip(series, syntaxes, strict=True)]

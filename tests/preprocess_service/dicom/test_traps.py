@@ -202,6 +202,29 @@ def test_an_enhanced_image_in_two_parts_is_one_scan(series, voxels, enhanced, re
     np.testing.assert_array_equal(read([enhanced(series[5:]), enhanced(series[:5])]).data, voxels)
 
 
+@pytest.mark.parametrize("frames", [8, 10])
+def test_frames_that_are_announced_and_not_described(frames, series, enhanced, to_bytes, refusal):
+    whole = enhanced(series)
+    whole.NumberOfFrames = frames
+    assert refusal(to_bytes(whole)).reason_code == "corrupt_dicom"
+
+
+def test_a_multi_frame_image_that_describes_none_is_not_read_by_its_first(series, refusal):
+    series[0].NumberOfFrames = 3
+    assert refusal(series).reason_code == "corrupt_dicom"
+
+
+def test_frames_of_several_studies_or_frames_of_reference_are_refused(series, refusal):
+    series[3].FrameOfReferenceUID = generate_uid()
+    assert refusal(series).reason_code == "mixed_slices"
+
+
+def test_each_image_has_its_own_bits(series, voxels, read):
+    for dataset in series[:4]:
+        dataset.BitsStored, dataset.HighBit = 12, 11
+    np.testing.assert_array_equal(read(series).data, voxels)
+
+
 def test_one_single_frame_file_is_refused_with_the_way_out(series, to_bytes, refusal):
     error = refusal(to_bytes(series[0]))
     assert error.reason_code == "single_slice"

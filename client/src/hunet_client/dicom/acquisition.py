@@ -39,7 +39,6 @@ HEADER_KEYWORDS = (
     "TemporalPositionIdentifier",
     "ImagePositionPatient",
     "ImageOrientationPatient",
-    "NumberOfFrames",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )
@@ -88,7 +87,6 @@ def describe(headers: Sequence[Dataset]) -> Acquisition:
     header = headers[0]
     agent = str(header.get("ContrastBolusAgent") or "").strip().upper()
     names = ("SeriesDescription", "ProtocolName", "SequenceName", "PulseSequenceName")
-    frames = [int(one.get("NumberOfFrames") or 1) for one in headers]
     return Acquisition(
         modality=str(header.get("Modality") or ""),
         sop_class_uid=str(header.get("SOPClassUID") or ""),
@@ -104,9 +102,14 @@ def describe(headers: Sequence[Dataset]) -> Acquisition:
         inversion_ms=number_of(header, 0, "InversionTime"),
         contrast_agent=agent not in ("", "NO", "NONE", "N/A"),
         diffusion=bool(number_of(header, 0, "DiffusionBValue")) or "DIFFUSION" in _list(header.get("ImageType")),
-        slice_count=sum(frames),
+        slice_count=sum(map(frame_count, headers)),
         coverage_mm=_coverage_mm(headers),
     )
+
+
+def frame_count(header: Dataset) -> int:
+    """Frames that an image describes; 1 for a single-frame one."""
+    return max(len(header.get("PerFrameFunctionalGroupsSequence") or []), 1)
 
 
 def frame_value(header: Dataset, frame: int, keyword: str) -> object:
@@ -133,7 +136,7 @@ def places_mm(headers: Sequence[Dataset]) -> list[float] | None:
     normal = np.cross(orientation[:3], orientation[3:])
     places: list[float] = []
     for header in headers:
-        for frame in range(int(header.get("NumberOfFrames") or 1)):
+        for frame in range(frame_count(header)):
             position = _vector(frame_value(header, frame, "ImagePositionPatient"), 3)
             if position is None:
                 return None

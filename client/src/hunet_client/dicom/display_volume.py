@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 
-from hunet_client.dicom.acquisition import number_of
+from hunet_client.dicom.acquisition import frame_count, number_of
 from hunet_client.dicom.files import StoredFile
 from hunet_client.errors import InputError
 
@@ -25,7 +25,7 @@ def display_volume(files: Sequence[StoredFile], manifest: pb.Manifest, file_name
         for file in files:
             with file.open() as stream:
                 dataset = dcmread(stream)
-            for frame in range(int(dataset.get("NumberOfFrames") or 1)):
+            for frame in range(frame_count(dataset)):
                 k = k_of[str(dataset.SOPInstanceUID), frame + 1]
                 volume[:, :, k] = _rescaled(dataset, frame).T
     # The service has read these files; what may still fail is the disk, or a codec of another version.

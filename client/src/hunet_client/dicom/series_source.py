@@ -14,7 +14,6 @@ from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from hunet_client.dicom.acquisition import HEADER_KEYWORDS
 from hunet_client.dicom.display_volume import display_volume
@@ -93,12 +92,17 @@ def _distinct(files: list[StoredFile]) -> list[StoredFile]:
 
 
 def _read_header(file: StoredFile) -> Dataset | None:
-    """None where the file is damaged, of which pydicom has many ways to tell."""
+    """None where the file is damaged."""
     try:
         with file.open() as stream:
-            return dcmread(stream, stop_before_pixels=True, specific_tags=list(HEADER_KEYWORDS))
-    except (InvalidDicomError, OSError, EOFError, ValueError, NotImplementedError, AttributeError, KeyError, TypeError):
+            header = dcmread(stream, stop_before_pixels=True, specific_tags=list(HEADER_KEYWORDS))
+        # Values are only looked at when they are asked for, and then too late to pass over the file.
+        for _element in header.iterall():
+            pass
+    # pydicom, zlib and struct have many ways to say so.
+    except Exception:
         return None
+    return header
 
 
 def _doubt(path: Path, candidates: str, series_uid: str | None) -> UsageError:

@@ -88,7 +88,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One file's image. `pixels`: the values of PIXEL_KEYWORDS but NumberOfFrames, that all images must share."""
+    """One file's image. pixels: values of PIXEL_KEYWORDS. frames: those described, which may not be as announced."""
 
     file_number: int
     sop_class_uid: str
@@ -99,6 +99,7 @@ class Image:
     modality: str
     compressed: bool
     pixels: dict[str, int | str]
+    announced_frames: int
     frames: tuple[Frame, ...]
 
 
@@ -110,11 +111,7 @@ def header_tags() -> list[BaseTag | int]:
 def describe_image(dataset: Dataset, file_number: int) -> Image:
     """An image as its header describes it. Raises what pydicom raises, and ValueError, for a damaged one."""
     frame_of_reference = dataset.get("FrameOfReferenceUID")
-    # Before the frames, since a number of frames that no file could hold would fill the memory.
-    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    frame_count = int(dataset.get("NumberOfFrames") or 1)
-    if frame_count != max(len(per_frame), 1):
-        raise ValueError("the number of frames is not that of the functional groups")
+    described = max(len(dataset.get("PerFrameFunctionalGroupsSequence") or []), 1)
     return Image(
         file_number=file_number,
         sop_class_uid=uid(dataset, "SOPClassUID"),
@@ -127,9 +124,9 @@ def describe_image(dataset: Dataset, file_number: int) -> Image:
         pixels={
             keyword: value if isinstance(value := dataset.get(keyword), int) else str(value)
             for keyword in PIXEL_KEYWORDS
-            if keyword != "NumberOfFrames"
         },
-        frames=tuple(_frame(dataset, file_number, number) for number in range(1, frame_count + 1)),
+        announced_frames=int(dataset.get("NumberOfFrames") or 1),
+        frames=tuple(_frame(dataset, file_number, number) for number in range(1, described + 1)),
     )
 
 

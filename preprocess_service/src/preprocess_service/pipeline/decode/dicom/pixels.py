@@ -23,6 +23,9 @@ Slice = npt.NDArray[np.float32]
 
 _TAGS: list[BaseTag | int] = [tag for keyword in PIXEL_KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
 
+# What all images of a series have in common; bits and sign are each image's own.
+_SHARED = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation")
+
 
 class PixelReader:
     """Reads the slices of images of one size, one image at a time."""
@@ -86,16 +89,17 @@ class PixelReader:
 
 def check_pixels(file_name: str, images: list[Image]) -> None:
     """Raises ScanError where the images are not grey, or not of one size and kind."""
-    pixels = images[0].pixels
-    if any(image.pixels != pixels for image in images):
+    shared = [{keyword: image.pixels[keyword] for keyword in _SHARED} for image in images]
+    if any(pixels != shared[0] for pixels in shared):
         raise ScanContentError(
             file_name,
             "mixed_slices",
-            "the images of the series differ in size or pixel format",
+            "the images of the series differ in size or kind of pixel",
             "Send the files of one acquisition",
         )
-    is_grey = pixels["SamplesPerPixel"] == 1 and pixels["PhotometricInterpretation"] in ("MONOCHROME1", "MONOCHROME2")
-    if not is_grey or pixels["BitsAllocated"] not in (8, 16, 32):
+    is_grey = shared[0]["SamplesPerPixel"] == 1
+    is_grey &= shared[0]["PhotometricInterpretation"] in ("MONOCHROME1", "MONOCHROME2")
+    if not is_grey or any(image.pixels["BitsAllocated"] not in (8, 16, 32) for image in images):
         raise ScanContentError(
             file_name,
             "unsupported_datatype",

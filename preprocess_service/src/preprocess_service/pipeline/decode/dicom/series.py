@@ -40,14 +40,22 @@ def check_one_mr_series(file_name: str, images: list[Image]) -> None:
                 f"instance {image.sop_instance_uid} is of SOP class {image.sop_class_uid}, which is no MR image",
                 "Send the series of MR images itself",
             )
-    for what in ("study_instance_uid", "frame_of_reference_uid"):
-        if len({getattr(image, what) for image in images}) > 1:
-            raise ScanGeometryError(
+        if image.announced_frames != len(image.frames):
+            raise UnreadableScanError(
                 file_name,
-                "mixed_slices",
-                f"the series' files name more than one {what}",
-                "Send the files of one acquisition",
+                "corrupt_dicom",
+                f"instance {image.sop_instance_uid} announces {image.announced_frames} frames and describes "
+                f"{len(image.frames)}",
+                "Export the series again",
             )
+    shared = {(image.study_instance_uid, image.frame_of_reference_uid) for image in images}
+    if len(shared) > 1:
+        raise ScanGeometryError(
+            file_name,
+            "mixed_slices",
+            "the series' files are of more than one study or frame of reference",
+            "Send the files of one acquisition",
+        )
 
 
 def distinct_images(file_name: str, images: list[Image], reader: PixelReader, codec: Codec) -> list[Image]:
