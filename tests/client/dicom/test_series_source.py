@@ -119,8 +119,9 @@ def test_any_value_in_a_header_leaves_a_choice_or_a_usage_error(keyword, value, 
         tag = Tag(keyword)
         del dataset[keyword]
         dataset[tag] = RawDataElement(tag, old.VR, len(value), value, 0, False, True)
-        dataset.save_as(folder / str(number), enforce_file_format=True)
-    with warnings.catch_warnings(action="ignore"), contextlib.suppress(UsageError):
+        with warnings.catch_warnings(action="ignore"):
+            dataset.save_as(folder / str(number), enforce_file_format=True)
+    with warnings.catch_warnings(action="error"), contextlib.suppress(UsageError):
         open_scan(folder)
 
 

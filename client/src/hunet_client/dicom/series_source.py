@@ -13,6 +13,7 @@ import numpy as np
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
 from pydicom import dcmread
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
 from hunet_client.dicom.acquisition import HEADER_KEYWORDS
@@ -94,11 +95,12 @@ def _distinct(files: list[StoredFile]) -> list[StoredFile]:
 def _read_header(file: StoredFile) -> Dataset | None:
     """None where the file is damaged."""
     try:
-        with file.open() as stream:
+        # pydicom would else repeat values that it doubts, a patient's among them, in warnings.
+        with disable_value_validation(), file.open() as stream:
             header = dcmread(stream, stop_before_pixels=True, specific_tags=list(HEADER_KEYWORDS))
-        # Values are only looked at when they are asked for, and then too late to pass over the file.
-        for _element in header.iterall():
-            pass
+            # Values are only looked at when they are asked for, and then too late to pass over the file.
+            for _element in header.iterall():
+                pass
     # pydicom, zlib and struct have many ways to say so.
     except Exception:
         return None
