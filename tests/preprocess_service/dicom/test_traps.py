@@ -9,7 +9,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from preprocess_service.pipeline import Limits
+from preprocess_service.pipeline import Limits, prepare_scan, read_scan
+from preprocess_service.pipeline.manifest_checks import check_manifest
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 
@@ -39,6 +40,16 @@ def test_a_series_is_read_on_its_own_grid(series, voxels, affine, read):
     assert {frame.frame_number for frame in scan.dicom.frames} == {1}
     assert scan.dicom.series_instance_uid == series[0].SeriesInstanceUID
     assert scan.dicom.study_instance_uid == series[0].StudyInstanceUID
+
+
+def test_dicom_and_nifti_of_one_scan_give_the_same_slices(head, make_series, make_nifti, read):
+    voxels, affine = head
+    of_dicom = prepare_scan(read(make_series(voxels, affine)))
+    of_nifti = prepare_scan(read_scan(make_nifti(voxels, affine), file_name="head.nii"))
+    np.testing.assert_array_equal(of_dicom.slices(0, 30), of_nifti.slices(0, 30))
+    assert of_dicom.manifest.geometry == of_nifti.manifest.geometry
+    assert of_dicom.manifest.quality == of_nifti.manifest.quality
+    check_manifest(of_dicom.manifest, Limits())
 
 
 def test_pixels_that_are_not_square(series, read):
