@@ -14,6 +14,7 @@ from hunet_client.cli import hunet
 from hunet_client.errors import ScanRefusedError
 from mamba_hunet.phantom.dicom_series import mr_datasets
 from PIL import Image
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless
 
 CENTRE_RAS = np.array([30.0, 20.0, -25.0])
 
@@ -74,6 +75,17 @@ def test_a_folder_of_several_series_ends_in_the_flairs_mask(run, flair, make_ser
         assert secret not in text
     picture = np.asarray(Image.open(tmp_path / "out" / "overlay.png").convert("RGB"))
     assert (picture == (255, 159, 28)).all(axis=-1).any()
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+def test_compressed_series_give_the_mask_and_picture_of_uncompressed_ones(syntax, run, flair, write_study, tmp_path):
+    assert run(write_study(flair), "-o", tmp_path / "plain").exit_code == 0
+    for dataset in flair:
+        dataset.compress(syntax, generate_instance_uid=False)
+    result = run(write_study(flair), "-o", tmp_path / "compressed")
+    assert result.exit_code == 0, result.output
+    for name in ("mask.nii.gz", "overlay.png"):
+        assert (tmp_path / "compressed" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes(), name
 
 
 def test_two_runs_give_the_same_files(run, flair, write_study, tmp_path):
