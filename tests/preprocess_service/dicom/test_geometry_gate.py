@@ -34,23 +34,23 @@ def axis_vectors(dataset):
     return cosines[:3] * column_mm, cosines[3:] * row_mm, np.array(dataset.ImagePositionPatient, dtype=float)
 
 
-def network_indices(manifest):
-    """(slices, 256, 256, 3): the voxel index of every network pixel, by the manifest's geometry."""
+def network_places(manifest, steps, first):
+    """(slices, 256, 256, 3): where every network pixel lies, by the manifest's geometry and the files' own vectors."""
     geometry = manifest.geometry
-    along = {geometry.slice_axis: np.arange(geometry.slice_count, dtype=float)}
-    for axis, flip, step, origin in (
-        (geometry.row_axis, geometry.flip_rows, geometry.row_step, geometry.row_origin),
-        (geometry.column_axis, geometry.flip_columns, geometry.column_step, geometry.column_origin),
-    ):
+    places = first + np.multiply.outer(np.arange(geometry.slice_count), steps[geometry.slice_axis])[:, None, None]
+    rows = (geometry.row_axis, geometry.flip_rows, geometry.row_step, geometry.row_origin)
+    columns = (geometry.column_axis, geometry.flip_columns, geometry.column_step, geometry.column_origin)
+    for line, (axis, flip, step, origin) in enumerate((rows, columns)):
         native = origin + step * np.arange(256)
-        along[axis] = manifest.shape[axis] - 1 - native if flip else native
-    axes = (geometry.slice_axis, geometry.row_axis, geometry.column_axis)
-    grids = np.meshgrid(*(along[axis] for axis in axes), indexing="ij")
-    return np.stack([grids[axes.index(axis)] for axis in range(3)], axis=-1)
+        index = manifest.shape[axis] - 1 - native if flip else native
+        offsets = np.multiply.outer(index, steps[axis])
+        places = places + (offsets[:, None] if line == 0 else offsets)
+    return places
 
 
 def marker_at(places):
-    return np.exp(-((places - MARKER_LPS) ** 2).sum(axis=-1) / (2 * SIGMA_MM**2)).astype(np.float32)
+    offsets = (places - MARKER_LPS).astype(np.float32)
+    return np.exp(np.einsum("...a,...a", offsets, offsets) / np.float32(-2 * SIGMA_MM**2))
 
 
 def centroid(weights, places):
@@ -72,7 +72,7 @@ def check(make_head, make_affine, make_series, read):
         frames = [by_uid[frame.sop_instance_uid] for frame in manifest.dicom.frames]
         i_mm, j_mm, first = axis_vectors(frames[0])
         k_mm = (axis_vectors(frames[-1])[2] - first) / (len(frames) - 1)
-        slices = marker_at(network_indices(manifest) @ np.array([i_mm, j_mm, k_mm]) + first)
+        slices = marker_at(network_places(manifest, (i_mm, j_mm, k_mm), first))
         restored = restore_volume(manifest, [(0, slices)]).astype(np.float64)
 
         index = np.moveaxis(np.indices(manifest.shape), 0, -1)
