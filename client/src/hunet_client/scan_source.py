@@ -24,6 +24,10 @@ class ScanSource(Protocol):
     def file_name(self) -> str:
         """What errors and the report call the scan."""
 
+    @property
+    def explanation(self) -> str:
+        """How the scan was chosen among others, for people; empty where there was no choice."""
+
     def chunks(self) -> AsyncGenerator[bytes]:
         """The bytes to send, in order, at most 1 MiB at a time, read as they are asked for. Raises InputError."""
 
@@ -33,6 +37,8 @@ class ScanSource(Protocol):
 
 class FileSource:
     """A scan file, or its bytes, sent as it is. Raises InputError when there is nothing to read."""
+
+    explanation = ""
 
     def __init__(self, scan: Path | bytes, file_name: str | None = None) -> None:
         """`file_name`: by default the file's own name."""

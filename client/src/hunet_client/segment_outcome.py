@@ -50,8 +50,8 @@ def segment_to_folder(
     try:
         source = open_scan(scan, series_uid=series_uid)
         source_name = source.file_name
-        if explanation := getattr(source, "explanation", ""):
-            explain(f"{scan}: * is the FLAIR\n{explanation}")
+        if source.explanation:
+            explain(f"{scan}: * is the FLAIR\n{source.explanation}")
         segmentation = client.segment(source, **options)
         report = build_report(segmentation)
         files = write_outputs(segmentation, report, source, folder, with_probability=with_probability)
