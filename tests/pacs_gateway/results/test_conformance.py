@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from pacs_gateway.results import SourceSeries, WantedResults, build_results
+from pydicom import dcmread
 
 
 @pytest.fixture
@@ -77,6 +79,52 @@ def test_a_source_with_little_in_its_header_gives_objects_that_conform(written, 
 
     assert [errors(item) for item in made] == [[]] * len(made)
     assert all(item.AccessionNumber == "" and not item.PatientSex for item in made)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("StudyTime", "10:15:00"),
+        ("StudyDate", "2026.05.03"),
+        ("PatientBirthDate", "1970"),
+        ("PatientAge", "56"),
+        ("TimezoneOffsetFromUTC", "GMT"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_a_value_of_the_wrong_form_is_not_passed_on(written, without_lesions, errors, made_at, keyword, value):
+    datasets = written.single_frames()
+    setattr(datasets[0], keyword, value)
+
+    made = build_results(SourceSeries(tuple(datasets)), without_lesions, WantedResults(), made_at=made_at)
+
+    assert [errors(item) for item in made] == [[]] * len(made)
+    assert not any(item.get(keyword) for item in made)
+
+
+@pytest.mark.filterwarnings("ignore:Incorrect value for Specific Character Set")
+@pytest.mark.parametrize(
+    ("character_set", "name"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎"),
+        ("ISO_IR 192", "Zażółć^Gęślą"),
+        ("ISO-IR 100", "Müller^Jörg"),
+        ("GB18030", "Wang^XiaoDong=王^小东"),
+    ],
+)
+def test_names_in_every_script_are_kept(written, without_lesions, errors, made_at, character_set, name):
+    datasets = written.single_frames()
+    for dataset in datasets:
+        dataset.SpecificCharacterSet, dataset.PatientName = character_set, name
+
+    made = build_results(SourceSeries(tuple(datasets)), without_lesions, WantedResults(), made_at=made_at)
+
+    assert [errors(item) for item in made] == [[]] * len(made)
+    for item in made:
+        file = io.BytesIO()
+        item.save_as(file, enforce_file_format=True)
+        file.seek(0)
+        assert dcmread(file).PatientName == name
 
 
 def test_a_broken_object_is_noticed(results, errors):

@@ -9,6 +9,7 @@ import highdicom as hd
 import nibabel as nib
 import numpy as np
 import pydicom
+import pytest
 from hunet_client.nifti_output import mask_file
 from pacs_gateway.results import SourceSeries, WantedResults, build_results
 
@@ -49,6 +50,31 @@ def test_dcmqi_decodes_the_mask_that_nifti_holds(results, with_lesions, run_tool
 
     assert run.returncode == 0, run.stdout + run.stderr
     decoded, expected = nib.load(tmp_path / "1.nii.gz"), nifti_mask(with_lesions)
+    np.testing.assert_array_equal(np.asarray(decoded.dataobj), np.asarray(expected.dataobj))
+    np.testing.assert_allclose(decoded.affine, expected.affine, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        np.array([[0, 0, -1], [1, 0, 0], [0, -1, 0]]),
+        np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]),
+        np.array([[0.8, 0.36, 0.48], [0.6, -0.48, -0.64], [0, 0.8, -0.6]]),
+    ],
+    ids=["sagittal", "coronal", "oblique"],
+)
+def test_dcmqi_decodes_other_planes_too(axes, write_series, make_segmentation, made_at, run_tool, tmp_path):
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = axes * (0.9, 1.1, 3.0), (-30, 12.5, 40)
+    probability = (np.random.default_rng(3).random((13, 11, 6)) > 0.7).astype(np.float32)
+    segmentation = make_segmentation(probability, affine, min_lesion_ml=0.0)
+    series = SourceSeries(tuple(write_series((probability * 50).astype(np.uint16), affine, "plane").single_frames()))
+    seg = build_results(series, segmentation, WantedResults(outlines=False), made_at=made_at)[0]
+    seg.save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+
+    run_tool("segimage2itkimage", "--inputDICOM", tmp_path / "seg.dcm", "--outputDirectory", tmp_path, "-t", "nii")
+
+    decoded, expected = nib.load(tmp_path / "1.nii.gz"), nifti_mask(segmentation)
     np.testing.assert_array_equal(np.asarray(decoded.dataobj), np.asarray(expected.dataobj))
     np.testing.assert_allclose(decoded.affine, expected.affine, atol=1e-4)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, tzinfo
 from importlib.metadata import version
 from typing import Any
 
@@ -51,9 +51,10 @@ def stamp(result: Dataset, source: Dataset, made_at: datetime) -> None:
     so the source's offset is kept, and without one times are local.
     """
     offset = source.get("TimezoneOffsetFromUTC")
-    if offset:
+    zone = _zone(offset or "")
+    if zone:
         result.TimezoneOffsetFromUTC = offset
-    local = made_at.astimezone(_zone(offset) if offset else None)
+    local = made_at.astimezone(zone)
     date, time = local.strftime("%Y%m%d"), local.strftime("%H%M%S")
     for event in ("InstanceCreation", "Series", "Content"):
         setattr(result, f"{event}Date", date)
@@ -76,8 +77,9 @@ def ascii_text(words: str) -> str:
     return unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
 
 
-def _zone(offset: str) -> timezone:
-    """Of `&ZZXX`: a sign, hours and minutes."""
-    sign = -1 if offset.startswith("-") else 1
-    digits = offset.lstrip("+-")
-    return timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:4])))
+def _zone(offset: str) -> tzinfo | None:
+    """Of `&ZZXX`, a sign, hours and minutes; None for anything else."""
+    try:
+        return datetime.strptime(offset, "%z").tzinfo if len(offset) == 5 else None
+    except ValueError:
+        return None

@@ -1,16 +1,21 @@
 """The source images without their pixels, in the form that highdicom reads: what a result inherits from them.
 
-Nothing is invented: what the standard wants present but lets be empty (type 2) becomes empty where it is absent.
+Nothing is invented: what the standard wants present but lets be empty (type 2) becomes empty where it is absent, and
+so does a date, time, age or code of the patient or study that is none. Names and identifiers stay as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
+import highdicom as hd
 import numpy as np
 from hunet_client.errors import InputError
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
+from pydicom.config import RAISE
+from pydicom.valuerep import validate_value
 
 from pacs_gateway.results.source_series import SourceSeries
 
@@ -35,6 +40,10 @@ _REQUIRED = (
     "Modality",
 )
 _SEXES = ("M", "F", "O", "")
+_PATIENT_GROUP = 0x0010
+_STUDY_TIMES = ("StudyDate", "StudyTime")
+# Value representations with a form that a value can miss (PS3.5, 6.2).
+_FORMAL = ("AS", "CS", "DA", "DT", "TM")
 # Cosines and millimetres that differ by less are the same number written twice.
 _ROUNDING = 1e-3
 
@@ -83,12 +92,34 @@ def _header(series: SourceSeries, dataset: Dataset) -> Dataset:
         if element.keyword not in ("PixelData", "PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
             # A copy, since a new value goes into the element, and this one is the caller's.
             header.add(copy(element))
+            if not _is_usable(element):
+                header[element.tag].value = ""
     for keyword in _TYPE_2:
         if header.get(keyword) is None:
             setattr(header, keyword, "")
     if header.PatientSex not in _SEXES:
         header.PatientSex = ""
+    if header.get("SpecificCharacterSet"):
+        header.SpecificCharacterSet = _character_set(header.SpecificCharacterSet)
     return header
+
+
+def _character_set(written: str | Sequence[str]) -> list[str]:
+    """The same in full: an empty first value is the default repertoire (PS3.3, C.12.1.1.2). Unknown: UTF-8."""
+    terms = [written] if isinstance(written, str) else [term or "ISO 2022 IR 6" for term in written]
+    known = {value.value for value in hd.enum.SpecificCharacterSetValues}
+    return terms if set(terms) <= known else ["ISO_IR 192"]
+
+
+def _is_usable(element: DataElement) -> bool:
+    if element.VR not in _FORMAL or not (element.tag.group == _PATIENT_GROUP or element.keyword in _STUDY_TIMES):
+        return True
+    try:
+        for value in element.value if element.VM > 1 else [element.value]:
+            validate_value(element.VR, None if value is None else str(value), RAISE)
+    except ValueError:
+        return False
+    return True
 
 
 def _single_frame_header(series: SourceSeries, dataset: Dataset) -> Dataset:
