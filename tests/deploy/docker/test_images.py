@@ -1,0 +1,126 @@
+"""Dockerfiles: clean for hadolint, without root, and about things that exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+from hunet_local.install import ensure_installed, runtime_folder
+from hunet_local.triton import _FOR_TORCH
+
+ROOT = Path(__file__).parents[3]
+DOCKERFILES = sorted((ROOT / "deploy/docker").glob("*.Dockerfile"))
+GATEWAY_FOLDER = "pacs_gateway"
+
+
+@pytest.fixture(params=DOCKERFILES, ids=lambda path: path.stem)
+def dockerfile(request) -> Path:
+    return request.param
+
+
+def instructions(dockerfile: Path, name: str) -> list[str]:
+    text = dockerfile.read_text().replace("\\\n", " ")
+    return re.findall(rf"^{name} +(.*)$", text, flags=re.MULTILINE)
+
+
+def commands(dockerfile: Path) -> list[list[str]]:
+    """The programs that an image runs, with their arguments."""
+    (entry,) = instructions(dockerfile, "ENTRYPOINT")
+    checks = re.findall(r"^HEALTHCHECK.*CMD +(\[.*\])$", dockerfile.read_text().replace("\\\n", " "), re.MULTILINE)
+    arguments = instructions(dockerfile, "CMD")
+    command = json.loads(entry) + (json.loads(arguments[0]) if arguments else [])
+    return [command, *map(json.loads, checks)]
+
+
+def test_hadolint_finds_nothing(run, dockerfile):
+    run(Path(sys.executable).with_name("hadolint"), "--failure-threshold=style", dockerfile)
+
+
+def test_an_image_runs_without_root_and_without_what_built_it(dockerfile):
+    assert instructions(dockerfile, "USER")[-1] == "10001:10001"
+    assert len(instructions(dockerfile, "FROM")) > 1
+    last_stage = dockerfile.read_text().rsplit("\nFROM ", 1)[1]
+    assert "apt-get" not in last_stage
+    assert "pip" not in last_stage
+
+
+def test_every_base_image_is_pinned(dockerfile):
+    bases = [base.split(" AS ")[0] for base in instructions(dockerfile, "FROM")]
+    stages = {base.split(" AS ")[1] for base in instructions(dockerfile, "FROM") if " AS " in base}
+    assert all(re.search(r":\d+\.\d+", base) for base in bases if base not in stages)
+
+
+def test_versions_are_those_of_the_constraints(dockerfile):
+    installs = [line for line in instructions(dockerfile, "RUN") if "pip install" in line]
+    assert installs
+    assert all(line.count("pip install") == line.count("--constraint constraints.txt") for line in installs)
+
+
+def test_everything_that_is_copied_exists_and_is_sent_to_the_build(dockerfile):
+    ignore = (ROOT / ".dockerignore").read_text().split("\n")
+    for line in instructions(dockerfile, "COPY"):
+        if line.startswith("--from="):
+            continue
+        source = line.split()[0]
+        assert any(source == sent or source.startswith(f"{sent}/") for sent in (s[1:] for s in ignore if s[:1] == "!"))
+        assert (ROOT / source).exists() or source == GATEWAY_FOLDER
+
+
+def test_every_command_is_one_that_the_code_has(dockerfile):
+    scripts = {entry.name: entry for entry in entry_points(group="console_scripts")}
+    for program, *arguments in commands(dockerfile):
+        if program == "serve-triton":
+            continue
+        if arguments[:1] == ["pacs"] and not (ROOT / GATEWAY_FOLDER).is_dir():
+            continue
+        command = scripts[program].load()
+        main = getattr(command, "commands", None)
+        words = [word for word in arguments if not word.startswith("-")]
+        if program == "hunet":
+            command = {entry.name: entry for entry in entry_points(group="hunet.commands")}[words[0]].load() if words else None
+        else:
+            command = main[words[0]]
+        known = {option for parameter in getattr(command, "params", []) for option in parameter.opts}
+        assert {word for word in arguments if word.startswith("--")} <= known
+
+
+def test_triton_is_26_05_or_newer():
+    bases = instructions(ROOT / "deploy/docker/triton.Dockerfile", "FROM")
+    tags = re.findall(r"tritonserver:(\d+)\.(\d+)-py3", " ".join(bases))
+    assert len(set(tags)) == 1
+    assert tuple(map(int, tags[0])) >= (26, 5)
+
+
+def test_triton_gets_the_variables_that_hunet_up_sets():
+    text = (ROOT / "deploy/docker/triton.Dockerfile").read_text()
+    assert dict(re.findall(r"(MALLOC_\w+|OMP_\w+)=(\w+)", text)) == _FOR_TORCH
+
+
+def test_serve_triton_gives_options_that_a_triton_takes_and_shuts_what_must_be_shut(tmp_path):
+    """By the embedded Triton: it goes through its options, and then stops at a repository that is not there."""
+    runtime = ensure_installed(runtime_folder(), print)
+    environment = runtime.environment()
+    environment["PATH"] = f"{runtime.server.parent}{os.pathsep}{environment['PATH']}"
+    script = ROOT / "deploy/docker/serve-triton"
+    nowhere = str(tmp_path / "nowhere")
+    run = subprocess.run(
+        [script, "--exit-timeout-secs=1"],
+        env={**os.environ, **environment, "HUNET_MODEL_REPOSITORY": nowhere},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "nowhere" in said, said
+    assert "sage:" not in said, said
+    text = script.read_text()
+    for shut in ("--allow-http=false", "--model-control-mode=none", "shared-memory,model-repository"):
+        assert shut in text
