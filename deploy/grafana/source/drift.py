@@ -1,7 +1,6 @@
 """Have the scans changed, or what is found in them? Nothing here is about one scan."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
-
 from panels import Limits, board, figure, series
 
 

@@ -1,7 +1,6 @@
 """What Triton does: load, time, batches, failures."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
-
 from panels import Limits, board, figure, series
 
 _MODEL = '{model=~"$model"}'
@@ -104,6 +103,12 @@ def inference() -> Dashboard:
                 "percentunit",
                 ("nv_cpu_utilization", "{{instance}}"),
                 limits=Limits(warning=0.9, bad=0.98),
+            ),
+            series(
+                "Weights",
+                "Servers by the weights that they serve, as the beginning of their SHA-256; reports carry it whole.",
+                "short",
+                (f"count by (model, weights) (hunet_model_build_info{_MODEL})", "{{model}} {{weights}}"),
             ),
         ],
     )

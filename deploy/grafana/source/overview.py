@@ -1,7 +1,6 @@
 """Is the system doing its work? The first dashboard to look at."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
-
 from panels import Limits, board, figure, series
 
 _READINGS = 'rate(hunet_preprocess_call_seconds_bucket{call="restore",outcome="ok"}[$__rate_interval])'

@@ -1,7 +1,6 @@
 """What the preprocessing service does: calls, stages, room, refusals."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
-
 from panels import Limits, board, figure, series
 
 

@@ -1,13 +1,12 @@
-"""Writes the dashboards as JSON: `python deploy/grafana/source/write.py [FOLDER]`, by default deploy/grafana/dashboards."""
+"""Writes the dashboards as JSON, into deploy/grafana/dashboards: `python deploy/grafana/source/write.py [FOLDER]`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-
 from drift import drift
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from inference import inference
 from overview import overview
 from preprocessing import preprocessing

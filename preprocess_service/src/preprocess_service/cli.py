@@ -60,7 +60,9 @@ def check(address: str) -> None:
     """Asks a running service for its health. Exit code 1 unless it serves; for containers' health checks."""
     with grpc.insecure_channel(address) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_TIMEOUT_S)
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=_HEALTH_TIMEOUT_S
+            )
         except grpc.RpcError as exc:
             raise click.ClickException(f"{address}: {exc.code().name}") from exc
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)

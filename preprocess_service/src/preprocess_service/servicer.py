@@ -47,7 +47,9 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
         self._restores = Admission(settings.max_restores, settings.max_waiting_scans, settings.retry_after_s)
         self._workers = ThreadPoolExecutor(settings.max_scans + settings.max_restores, "worker")
         metrics.watch("preprocess", settings.max_scans, lambda: self._scans.in_flight, lambda: self._scans.waiting)
-        metrics.watch("restore", settings.max_restores, lambda: self._restores.in_flight, lambda: self._restores.waiting)
+        metrics.watch(
+            "restore", settings.max_restores, lambda: self._restores.in_flight, lambda: self._restores.waiting
+        )
 
     # The generated base class wants generators; gRPC also takes coroutines that write, and can time a write.
     async def Preprocess(  # type: ignore[override]  # noqa: N802

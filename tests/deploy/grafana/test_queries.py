@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import nibabel as nib
 import pytest
@@ -49,7 +49,7 @@ def prometheus(running_stack, program, root, tmp_path_factory) -> Iterator[Calla
     folder = tmp_path_factory.mktemp("prometheus")
     shutil.copytree(root / "deploy/prometheus", folder / "config")
     for path in (folder / "config").rglob("*.yml"):
-        path.write_text(path.read_text().replace("interval: 15s", "interval: 1s").replace("interval: 4m", "interval: 1s"))
+        path.write_text(re.sub(r"interval: \w+", "interval: 1s", path.read_text()))
     found = running_stack.hunet("targets")
     assert found.returncode == 0, found.stderr
     (folder / "config/targets/embedded.json").write_text(found.stdout)
@@ -81,12 +81,14 @@ def load(prometheus, running_stack, tmp_path_factory) -> None:
     """Two scans, and one that is none."""
     folder = tmp_path_factory.mktemp("scans")
     phantom = make_phantom(PhantomSettings(), slices=range(27, 31))
-    nib.save(nib.Nifti1Image(phantom.flair, phantom.affine), folder / "flair.nii.gz")
-    (folder / "text.nii.gz").write_text("no scan")
-    for number in range(2):
-        run = running_stack.hunet("segment", str(folder / "flair.nii.gz"), "-o", str(folder / str(number)))
+    scan, no_scan = folder / "jane_doe.nii.gz", folder / "jane_doe_report.nii.gz"
+    nib.save(nib.Nifti1Image(phantom.flair, phantom.affine), scan)
+    no_scan.write_text("no scan")
+    for _ in range(2):
+        run = running_stack.hunet("segment", str(scan), "-o", str(folder / "out"))
         assert run.returncode == 0, run.stderr
-    assert running_stack.hunet("segment", str(folder / "text.nii.gz"), "-o", str(folder / "none")).returncode == 3
+    refused = running_stack.hunet("segment", str(no_scan), "-o", str(folder / "none"))
+    assert refused.returncode == 3, refused.stderr
 
 
 def test_every_query_of_a_panel_gives_data(prometheus, load, panel):
@@ -108,5 +110,4 @@ def test_metrics_name_nobody(prometheus, load, running_stack):
     for address in (running_stack.state.preprocess_metrics_address, running_stack.state.triton_metrics_address):
         text = ask(f"http://{address}/metrics")
         assert "# HELP" in text
-        assert "flair" not in text
-        assert "text.nii" not in text
+        assert "jane" not in text

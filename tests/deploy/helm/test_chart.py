@@ -1,7 +1,7 @@
 """The chart, rendered by Helm itself and held against the schemas of Kubernetes.
 
-Not run here: no cluster, so nothing of KEDA, the Prometheus operator or a network plug-in acts on it; their kinds have no
-schema here, and their fields are checked one by one.
+There is no cluster here, so nothing of KEDA, the Prometheus operator or a network plug-in acts on it. The kinds of the
+first two have no schema here either: their fields are checked one by one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from preprocess_service.settings import ServiceSettings
 
 KUBERNETES = "1.34"
 CUSTOM = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
+FIXED_SIZE = {"autoscaling": {"enabled": False}}
 GATEWAY = {"gateway": {"enabled": True, "peers": ["10.1.0.0/16"]}}
 Objects = dict[tuple[str, str], dict[str, Any]]
 
@@ -49,7 +50,7 @@ def test_helm_finds_no_fault(root):
     assert found["errors"] == []
 
 
-@pytest.mark.parametrize("values", [{}, GATEWAY, {"autoscaling": {"enabled": False}}, {"monitoring": {"enabled": False}}])
+@pytest.mark.parametrize("values", [{}, GATEWAY, FIXED_SIZE, {"monitoring": {"enabled": False}}])
 def test_kubernetes_takes_every_object(render, values):
     checked = 0
     for (kind, _), found in render(values).items():
@@ -150,15 +151,17 @@ def test_policies_budgets_services_and_monitors_are_about_the_pods_that_there_ar
 
 
 def test_replicas_follow_queue_time_and_the_release_asks_for_its_own(objects, read_yaml):
-    recorded = {rule["record"] for group in read_yaml("deploy/prometheus/rules/recording.yml")["groups"] for rule in group["rules"]}
-    for part, metric in (("triton", "model:triton_queue_seconds:mean5m"), ("preprocess", "hunet_preprocess_calls_waiting")):
+    groups = read_yaml("deploy/prometheus/rules/recording.yml")["groups"]
+    recorded = {rule["record"] for group in groups for rule in group["rules"]}
+    measures = {"triton": "model:triton_queue_seconds:mean5m", "preprocess": "hunet_preprocess_calls_waiting"}
+    for part, metric in measures.items():
         spec = objects["ScaledObject", f"v1-{part}"]["spec"]
         assert spec["scaleTargetRef"] == {"name": f"v1-{part}"}
-        assert ("replicas" in objects["Deployment", f"v1-{part}"]["spec"]) is False
+        assert "replicas" not in objects["Deployment", f"v1-{part}"]["spec"]
         (trigger,) = spec["triggers"]
         assert trigger["metadata"]["query"] == f'max({metric}{{release="v1"}})'
         assert spec["minReplicaCount"] <= spec["maxReplicaCount"]
-    assert "model:triton_queue_seconds:mean5m" in recorded
+    assert measures["triton"] in recorded
 
 
 def test_rules_in_the_cluster_are_those_that_were_tested(objects, read_yaml):
@@ -175,8 +178,9 @@ def test_rules_in_the_cluster_are_those_that_were_tested(objects, read_yaml):
 
 
 def test_versions_stand_side_by_side_and_a_canary_takes_a_share_of_the_clients(render):
-    stable = render({"traffic": {"name": "hunet", "owner": True}, "autoscaling": {"enabled": False}, "triton": {"replicas": 9}}, "v1")
-    canary = render({"traffic": {"name": "hunet"}, "autoscaling": {"enabled": False}, "triton": {"replicas": 1}, "monitoring": {"rules": False}}, "v2")
+    traffic = FIXED_SIZE | {"traffic": {"name": "hunet", "owner": True}, "triton": {"replicas": 9}}
+    trial = FIXED_SIZE | {"traffic": {"name": "hunet"}, "triton": {"replicas": 1}, "monitoring": {"rules": False}}
+    stable, canary = render(traffic, "v1"), render(trial, "v2")
     assert not set(stable) & set(canary)
     service = stable["Service", "hunet"]["spec"]
     # A client keeps its server: no scan is read by two versions.
