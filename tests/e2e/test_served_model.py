@@ -101,10 +101,10 @@ def counted(client: triton.InferenceServerClient, *, slices: int) -> Iterator[di
 
 
 @pytest.mark.parametrize("count", [1, 3, 16])
-def test_served_probabilities_are_the_eager_ones(client, checkpoint, slices_of, count):
+def test_served_probabilities_are_the_eager_ones(client, eager_network, slices_of, count):
     slices = slices_of(count)
     served = client.infer(MODEL, as_input(slices), outputs=wanting(PROBABILITY)).as_numpy(PROBABILITY)
-    eager = predict_slices(checkpoint.model, slices[:, 0])
+    eager = predict_slices(eager_network, slices[:, 0])
     np.testing.assert_allclose(served[:, 0], eager, rtol=0, atol=1e-4)
 
 
@@ -143,7 +143,7 @@ def test_requests_that_wait_are_computed_together(client, slices_of):
     assert counts["executions"] < 20
 
 
-def test_a_bad_request_of_a_batch_fails_alone(client, checkpoint, slices_of):
+def test_a_bad_request_of_a_batch_fails_alone(client, eager_network, slices_of):
     bad = slices_of(2)
     bad[1, 0, 100, 100] = np.nan
     crowd = Crowd(client)
@@ -159,7 +159,7 @@ def test_a_bad_request_of_a_batch_fails_alone(client, checkpoint, slices_of):
     assert "slice 1 of this request holds NaN or infinity" in results.pop(refused).message()
     assert all(isinstance(result, triton.InferResult) for result in results.values())
     for number, seed in expected.items():
-        eager = predict_slices(checkpoint.model, slices_of(1, seed)[:, 0])
+        eager = predict_slices(eager_network, slices_of(1, seed)[:, 0])
         np.testing.assert_allclose(results[number].as_numpy(PROBABILITY)[:, 0], eager, rtol=0, atol=1e-4)
 
 

@@ -10,6 +10,8 @@ from hunet_client.errors import HunetError, UsageError
 from hunet_client.home import MODEL_REPOSITORY, WEIGHTS, find_home
 
 if TYPE_CHECKING:
+    from mamba_hunet.precision import Precision
+
     from hunet_export.sources import WeightsSource
 
 
@@ -37,18 +39,25 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="The Triton model repository.  [default: model_repository]",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    help="What matrices and kernels multiply in.  [default: bfloat16 where this processor does so natively]",
+)
 @click.option("--if-stale", is_flag=True, help="Leave a network that the repository already holds as it is.")
 def export(
     models: tuple[str, ...],
     checkpoint: Path | None,
     weights_folder: Path | None,
     repository: Path | None,
+    precision: str | None,
     if_stale: bool,
 ) -> None:
     """Export trained networks into the Triton model repository.
 
     Each exported program is compared with the network itself, over several batch sizes, before anything of it is
-    written. Research use only.
+    written; bfloat16 is
+    taken only where the network finds in a phantom what it finds in float32. Research use only.
     """
     if checkpoint is not None and weights_folder is not None:
         raise UsageError("--checkpoint", "says where the weights are, and so does --weights", "Give one of the two")
@@ -56,6 +65,7 @@ def export(
     _require_training_code()
     from hunet_client.async_client import DEFAULT_MODEL
     from mamba_hunet.memory import keep_freed_memory
+    from mamba_hunet.precision import Precision, native_precision
 
     from hunet_export.sources import ALL_MODELS, from_folder, one_checkpoint, without_weights
 
@@ -68,22 +78,22 @@ def export(
         if ALL_MODELS in models and (skipped := without_weights(sources)):
             click.echo(f"skipped, no weights in {folder}: {', '.join(skipped)}")
     for source in sources:
-        _export(source, target, if_stale)
+        _export(source, target, Precision(precision) if precision else native_precision(), if_stale)
 
 
-def _export(source: WeightsSource, repository: Path, if_stale: bool) -> None:
+def _export(source: WeightsSource, repository: Path, precision: Precision, if_stale: bool) -> None:
     from mamba_hunet.checkpoint import load_checkpoint
 
     from hunet_export.publish import is_current, publish
 
     checkpoint = load_checkpoint(source.weights, source.model_name)
     name = checkpoint.config.model_name
-    if if_stale and is_current(repository, checkpoint):
+    if if_stale and is_current(repository, checkpoint, precision):
         click.echo(f"{name}: {repository} already holds {source.weights.name}")
         return
     click.echo(f"{name}: read {source.weights}")
-    manifest = publish(checkpoint, source.weights, repository, click.echo)
-    click.echo(f"{name}: exported to {repository / name / '1'} (weights {manifest.weights_sha256[:12]})")
+    manifest = publish(checkpoint, source.weights, repository, precision, click.echo)
+    click.echo(f"{name}: exported to {repository / name / '1'} (weights {manifest.weights_sha256[:12]}, {precision})")
 
 
 def _require_training_code() -> None:
