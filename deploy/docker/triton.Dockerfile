@@ -36,7 +36,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY model_repository model_repository
 COPY weights weights
 ARG MODEL=mamba_hunet
-RUN HUNET_HOME=/src hunet export --model "$MODEL" \
+# bfloat16 only where the image runs on processors that multiply it.
+ARG PRECISION=float32
+RUN HUNET_HOME=/src hunet export --model "$MODEL" --precision "$PRECISION" \
     && mkdir /models \
     && cp -r "model_repository/$MODEL" /models/
 

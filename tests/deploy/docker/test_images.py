@@ -89,6 +89,13 @@ def test_every_command_is_one_that_the_code_has(dockerfile):
             assert options <= options_of(program, arguments[0])
 
 
+def test_the_export_is_asked_for_with_options_that_it_has():
+    (export,) = (
+        line for line in instructions(ROOT / "deploy/docker/triton.Dockerfile", "RUN") if "hunet export" in line
+    )
+    assert set(re.findall(r"--\w+", export.split("&&")[0])) <= options_of("hunet", "export")
+
+
 def test_triton_is_26_05_or_newer():
     bases = instructions(ROOT / "deploy/docker/triton.Dockerfile", "FROM")
     tags = re.findall(r"tritonserver:(\d+)\.(\d+)-py3", " ".join(bases))
