@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from hunet_local.install import ensure_installed, runtime_folder
 from hunet_local.triton import _FOR_TORCH
 
 ROOT = Path(__file__).parents[3]
@@ -106,27 +103,3 @@ def test_triton_is_26_05_or_newer():
 def test_triton_gets_the_variables_that_hunet_up_sets():
     text = (ROOT / "deploy/docker/triton.Dockerfile").read_text()
     assert dict(re.findall(r"(MALLOC_\w+|OMP_\w+)=(\w+)", text)) == _FOR_TORCH
-
-
-def test_serve_triton_gives_options_that_a_triton_takes_and_shuts_what_must_be_shut(tmp_path):
-    """By the embedded Triton: it goes through its options, and then stops at a repository that is not there."""
-    runtime = ensure_installed(runtime_folder(), print)
-    environment = runtime.environment()
-    environment["PATH"] = f"{runtime.server.parent}{os.pathsep}{environment['PATH']}"
-    script = ROOT / "deploy/docker/serve-triton"
-    nowhere = str(tmp_path / "nowhere")
-    run = subprocess.run(
-        [script, "--exit-timeout-secs=1"],
-        env={**os.environ, **environment, "HUNET_MODEL_REPOSITORY": nowhere},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    said = run.stdout + run.stderr
-    assert run.returncode != 0
-    assert "nowhere" in said, said
-    assert "sage:" not in said, said
-    text = script.read_text()
-    for shut in ("--allow-http=false", "--model-control-mode=none", "shared-memory,model-repository"):
-        assert shut in text
