@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -237,9 +238,11 @@ def test_clients_cannot_change_what_is_served(client):
         client.unload_model(MODEL)
 
 
-def test_metrics_show_the_model(running_stack):
+def test_metrics_show_the_model_and_its_weights(running_stack, checkpoint):
     address = running_stack.state.triton_metrics_address
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as response:
         text = response.read().decode()
     assert 'nv_inference_request_success{model="mamba_hunet"' in text
     assert "nv_inference_request_summary_us" in text
+    (build,) = re.findall(r"^hunet_model_build_info{(.*)} 1", text, flags=re.MULTILINE)
+    assert f'weights="{checkpoint.sha256[:12]}"' in build
