@@ -14,14 +14,6 @@ from hunet_export.parity import PARITY_BATCH_SIZES, ParityError
 from tritonclient.grpc import model_config_pb2 as triton
 
 
-@pytest.fixture(scope="session")
-def torchscript_repository(tmp_path_factory, checkpoint_of, small_network) -> Path:
-    """Tests read it only."""
-    repository = tmp_path_factory.mktemp("torchscript")
-    write_format(checkpoint_of(small_network), Path("small.safetensors"), repository, TORCHSCRIPT, print)
-    return repository
-
-
 def test_a_folder_holds_program_operator_canary_and_manifest(torchscript_repository):
     version = torchscript_repository / "mamba_hunet" / "1"
     assert {path.name for path in version.iterdir()} == {"model.pt", "operator.so", "canary.npz", "manifest.json"}

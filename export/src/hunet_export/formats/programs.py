@@ -14,19 +14,17 @@ from hunet_export.description import SLICE_DIMS, ServedModel
 from hunet_export.formats.portable_scan import portable_scan_2d
 from hunet_export.formats.served_outputs import ServedOutputs
 
-# The newest that Triton's images of 2026, OpenVINO and ONNX Runtime of the last three years all read.
 ONNX_OPSET = 20
 
 
 def write_onnx(outputs: ServedOutputs, model: ServedModel, path: Path) -> None:
     """ONNX of standard operators only: the selective scan becomes `portable_scan_2d`."""
-    program = _exported(outputs, model).run_decompositions(
-        {torch.ops.mamba_hunet.selective_scan_2d.default: _portable_scan}
-    )
     # It says of each operator of torchvision that it is not installed.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
+        scan = torch.ops.mamba_hunet.selective_scan_2d.default
+        program = _exported(outputs, model).run_decompositions({scan: _portable_scan})
         onnx_program = torch.onnx.export(
             program,
             (),
