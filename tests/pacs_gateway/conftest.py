@@ -20,7 +20,7 @@ from pynetdicom import AE
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-WAIT_S = 120.0
+WAIT_S = 60.0
 STAND_IN = Path(__file__).parent / "stand_in_gateway.py"
 
 
@@ -118,6 +118,21 @@ class Gateway:
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.jobs()}\n{self.log()}") from error
 
+    def wait_for_settled_jobs(self):
+        """Until every job has ended and nothing more is arriving."""
+
+        def rows():
+            found = self.jobs()
+            return found if found and all(row["state"] in ("done", "failed") for row in found) else None
+
+        return wait_until(rows, "the jobs' ends")
+
+    def hunet(self, command, *arguments):
+        """Runs `hunet pacs COMMAND` on this gateway's configuration."""
+        hunet = Path(sys.executable).with_name("hunet")
+        whole = [hunet, "pacs", command, "--config", self.config_file, *arguments]
+        return subprocess.run(whole, capture_output=True, text=True, timeout=120, check=True).stdout
+
     def hold(self, place):
         (self.holds / place).touch()
 
@@ -181,6 +196,8 @@ def make_gateway(tmp_path_factory):
     def make(orthanc=None, **sections):
         gateway = Gateway(tmp_path_factory.mktemp("gateway"), *free_ports(2), orthanc=orthanc, **sections)
         made.append(gateway)
+        if orthanc is not None:
+            orthanc.know(gateway)
         return gateway.start()
 
     yield make

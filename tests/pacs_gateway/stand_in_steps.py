@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 from hunet_client.errors import InputError
-from pacs_gateway.jobs.own_results import MANUFACTURER, MODEL_NAME
+from pacs_gateway.jobs.own_results import MANUFACTURER
 from pacs_gateway.jobs.steps import Chosen, ProcessingSteps, Undecided
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -38,7 +38,7 @@ def segment(files, priority):
     }
 
 
-def build(files, segmentation):
+def build(files, segmentation, made_at):
     source = dcmread(files[0], stop_before_pixels=True)
     return [_report(source, segmentation), _picture(source, segmentation)]
 
@@ -56,7 +56,7 @@ def _object(source, segmentation, sop_class_uid, modality):
     result.SOPClassUID, result.Modality = sop_class_uid, modality
     result.SeriesInstanceUID = generate_uid(entropy_srcs=[segmentation["digest"], modality, "series"])
     result.SOPInstanceUID = generate_uid(entropy_srcs=[segmentation["digest"], modality, "instance"])
-    result.Manufacturer, result.ManufacturerModelName = MANUFACTURER, MODEL_NAME
+    result.Manufacturer, result.ManufacturerModelName = MANUFACTURER, "stand-in"
     result.SeriesNumber = result.InstanceNumber = 1
     return result
 

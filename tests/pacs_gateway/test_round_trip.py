@@ -10,7 +10,6 @@ pytestmark = pytest.mark.xdist_group("pacs")
 
 def test_a_study_that_orthanc_forwards_is_answered_in_the_same_study(orthanc, make_gateway, dcmtk, tmp_path):
     gateway = make_gateway(orthanc)
-    orthanc.know(gateway)
     series = make_series(slices=6)
     files = []
     for number, dataset in enumerate(series):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +33,7 @@ def job_rows(ledgers: Ledgers) -> list[dict[str, Any]]:
                     for result in ledgers.deliveries.results(revision.study_uid, revision.number)
                 ],
                 "deliveries": [
-                    {key: asdict(delivery)[key] for key in ("destination", "state", "reason")}
+                    {"destination": delivery.destination, "state": delivery.state, "reason": delivery.reason}
                     for delivery in deliveries
                 ],
             }

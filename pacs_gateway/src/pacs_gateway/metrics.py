@@ -17,9 +17,7 @@ from pacs_gateway.jobs.states import STATES
 from pacs_gateway.storage.revisions import RevisionLedger
 
 ASSOCIATIONS = Counter("hunet_gateway_associations", "Association requests.", ["outcome"])
-INSTANCES = Counter(
-    "hunet_gateway_instances", "Instances received: stored, duplicate, own_result, refused.", ["outcome"]
-)
+INSTANCES = Counter("hunet_gateway_instances", "Instances received.", ["outcome"])
 STEP_SECONDS = Histogram(
     "hunet_gateway_step_seconds",
     "Time of one attempt at a job's step.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -92,10 +93,10 @@ def _serve_http(dicomweb: DicomWeb, store: StoreResource, not_ready: partial[lis
         port=dicomweb.port,
         log_config=None,
         access_log=False,
-        ssl_certfile=tls and str(tls.certificate),
-        ssl_keyfile=tls and str(tls.key),
+        ssl_certfile=str(tls.certificate) if tls else None,
+        ssl_keyfile=str(tls.key) if tls else None,
         ssl_ca_certs=str(tls.ca) if tls and tls.ca else None,
-        ssl_cert_reqs=2 if tls and tls.ca else 0,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.ca else ssl.CERT_NONE,
     )
     uvicorn.Server(config).run()
 

@@ -1,4 +1,4 @@
-"""The one place where the gateway's steps are named: who chooses the series, who segments it, who builds the results."""
+"""The one place where the gateway's steps are named: who chooses the series, segments it, builds the results."""
 
 from __future__ import annotations
 

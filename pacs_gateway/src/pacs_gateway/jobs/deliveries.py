@@ -21,7 +21,7 @@ from pacs_gateway.routing.outputs import destinations_for
 from pacs_gateway.sending.commitment import request_commitment
 from pacs_gateway.sending.errors import DestinationUnavailableError
 from pacs_gateway.sending.send import send_results
-from pacs_gateway.storage.deliveries import Delivery, Result
+from pacs_gateway.storage.deliveries import Delivery, DeliveryState, Result
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.uids import path_part
 
@@ -84,22 +84,24 @@ class DeliveryJobs(DBOSConfiguredInstance):
         except Exception as error:
             _LOG.warning("delivery of study %s to %s failed", study_uid, destination, exc_info=error)
             state, reason = "failed", reason_of(error)
-        DBOS.run_step({"name": "record"}, self._record, study_uid, number, workflow_id, state, reason)
+        DBOS.run_step({"name": "record"}, self._record, study_uid, number, destination, workflow_id, state, reason)
         DBOS.run_step({"name": "finish"}, self.finish_revision, study_uid, number)
 
-    def _send_until_committed(self, study_uid: str, number: int, name: str, workflow_id: str) -> tuple[str, str]:
+    def _send_until_committed(
+        self, study_uid: str, number: int, name: str, workflow_id: str
+    ) -> tuple[DeliveryState, str]:
         jobs, destination = self._configuration.jobs, self._destinations.get(name)
         for round_number in range(1, _MAX_ROUNDS + 1):
             DBOS.run_step(backing_off(jobs, "send"), self._send, study_uid, number, name)
             if not isinstance(destination, DimseDestination) or not destination.commitment:
                 return "sent", ""
             transaction_uid = _transaction_uid(workflow_id, round_number)
-            asked = DBOS.run_step(
+            why_not = DBOS.run_step(
                 backing_off(jobs, "ask for commitment"),
                 self._ask_for_commitment, study_uid, number, name, workflow_id, transaction_uid,
             )  # fmt: skip
-            if not asked:
-                return "sent", "The destination offers no storage commitment."
+            if why_not:
+                return "sent", why_not
             report = DBOS.recv(f"{_COMMITMENT} {transaction_uid}", timeout_seconds=destination.commitment_timeout_s)
             if report is None:
                 return "sent", "The destination's storage commitment report did not come."
@@ -130,7 +132,7 @@ class DeliveryJobs(DBOSConfiguredInstance):
 
     def _ask_for_commitment(
         self, study_uid: str, number: int, name: str, workflow_id: str, transaction_uid: str
-    ) -> bool:
+    ) -> str:
         destination, results = self._wanted(study_uid, number, name)
         assert isinstance(destination, DimseDestination)
         # Before the request: its report may come at once.
@@ -140,8 +142,10 @@ class DeliveryJobs(DBOSConfiguredInstance):
         with attempt("ask for commitment"):
             return request_commitment(destination, references, transaction_uid, title, self.report_commitment)
 
-    def _record(self, study_uid: str, number: int, workflow_id: str, state: str, reason: str) -> None:
-        self._ledgers.deliveries.finish(workflow_id, state, reason)  # type: ignore[arg-type]
+    def _record(
+        self, study_uid: str, number: int, destination: str, workflow_id: str, state: DeliveryState, reason: str
+    ) -> None:
+        self._ledgers.deliveries.finish(workflow_id, state, reason)
         delivery = next(
             d for d in self._ledgers.deliveries.of_revision(study_uid, number) if d.workflow_id == workflow_id
         )
@@ -150,7 +154,7 @@ class DeliveryJobs(DBOSConfiguredInstance):
             "results " + state,
             study_uid=study_uid,
             revision=number,
-            destination=delivery.destination,
+            destination=destination,
             instances=[{"sop_uid": result.sop_uid, "kind": result.kind} for result in results],
             **({"reason": reason} if reason else {}),
         )

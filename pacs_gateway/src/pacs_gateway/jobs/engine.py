@@ -25,7 +25,7 @@ def prepare_engine(configuration: Configuration) -> None:
         "system_database_url": url,
         "executor_id": configuration.jobs.gateway,
         "application_version": STEP_LAYOUT,
-        "log_level": "WARNING",
+        "log_level": "ERROR",
         "notification_listener_polling_interval_sec": _POLLING_S,
     }
     DBOS(config=config)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pacs_gateway.storage.headers import InstanceHeader
 
 # What the results' equipment module says (PS3.3 C.7.5.1).
-MANUFACTURER = "HUNet"
-MODEL_NAME = "Mamba-HUNet"
+MANUFACTURER = "Mamba-HUNet (research use only)"
 
 
 def is_own_result(header: InstanceHeader) -> bool:
     """Made by this system, here or on another gateway; the ledger knows the UIDs that were made here."""
-    return header.manufacturer == MANUFACTURER and header.model_name == MODEL_NAME
+    return header.manufacturer == MANUFACTURER

@@ -44,7 +44,8 @@ def attempt(step: str) -> Iterator[None]:
     try:
         with timed(step):
             yield
-    except (HunetError, OSError):
+    except (HunetError, OSError) as error:
+        _LOG.warning("%s: %s", step, reason_of(error))
         raise
     except Exception as error:
         _LOG.exception("%s failed", step)

@@ -1,4 +1,6 @@
-"""The three steps between a complete study and its results, as the jobs see them; `pacs_gateway.wiring` names the real ones.
+"""The three steps between a complete study and its results, as the jobs see them.
+
+`pacs_gateway.wiring` names the real ones.
 
 Errors: a `hunet_client.errors.ServiceError` is tried again later; every other exception ends the job at once. Their
 messages, and `Undecided.reasons`, are shown to operators and kept: they must not hold patient data.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,9 +54,12 @@ class SegmentSeries(Protocol):
 
 
 class BuildResults(Protocol):
-    """Gives back whole DICOM objects (with file meta information) whose UIDs derive from input and model version."""
+    """Gives back whole DICOM objects (with file meta information) whose UIDs derive from input and model version.
 
-    def __call__(self, files: Sequence[Path], segmentation: Any, /) -> Sequence[Dataset]: ...
+    `made_at`: the time to write into them, the same whenever the build is repeated.
+    """
+
+    def __call__(self, files: Sequence[Path], segmentation: Any, made_at: datetime, /) -> Sequence[Dataset]: ...
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ it was in; every step may therefore run twice, and is written so that twice is a
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
@@ -99,10 +100,11 @@ class StudyJobs(DBOSConfiguredInstance):
         revisions = self._ledgers.revisions
         revisions.change(study_uid, number, state="segmenting")
         files = series_files(study_uid, number, selection.series_uid, self._ledgers.instances, self._root)
+        revision = revisions.get(study_uid, number)
         with attempt("segment"):
-            segmentation = self._steps.segment(files, revisions.get(study_uid, number).priority)
+            segmentation = self._steps.segment(files, revision.priority)
         with attempt("build"):
-            datasets = self._steps.build(files, segmentation)
+            datasets = self._steps.build(files, segmentation, datetime.fromtimestamp(revision.closed_at, UTC))
         clear_results(self._root, study_uid, number)
         results = write_results(self._root, study_uid, number, datasets)
         self._ledgers.deliveries.set_results(study_uid, number, results)

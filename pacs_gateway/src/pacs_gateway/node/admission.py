@@ -34,6 +34,7 @@ class Admission:
         """Handles EVT_REQUESTED: before the library's own negotiation, which sees only what was admitted here."""
         association = event.assoc
         request = association.requestor.primitive
+        assert request is not None
         calling, address = request.calling_ae_title.strip(), association.requestor.address
         if find_sender(self._senders, calling, address) is None:
             self._reject(association, calling, "calling AE title and address are no sender's", _CALLING_TITLE_UNKNOWN)

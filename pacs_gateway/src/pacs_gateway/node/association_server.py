@@ -22,7 +22,7 @@ _OVERHEAD = 1.05
 class GuardedRequestHandler(RequestHandler):
     """In a thread of its own: the TLS handshake, so that a peer that stays silent in it holds up nobody else."""
 
-    server: GuardedServer  # type: ignore[assignment]
+    server: GuardedServer
 
     def handle(self) -> None:
         if isinstance(self.request, ssl.SSLSocket):
@@ -58,7 +58,7 @@ class GuardedServer(ThreadedAssociationServer):
         self._max_connections = max_connections
         self.max_instance_bytes = max_instance_bytes
         self._silence_s = silence_s
-        super().__init__(*args, request_handler=GuardedRequestHandler, **kwargs)
+        super().__init__(*args, **kwargs | {"request_handler": GuardedRequestHandler})
 
     def get_request(self) -> tuple[socket.socket, Any]:
         assert isinstance(self.socket, socket.socket)

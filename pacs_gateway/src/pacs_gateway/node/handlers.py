@@ -6,9 +6,11 @@ import logging
 
 from pydicom.dataset import Dataset
 from pynetdicom import evt
+from pynetdicom.dimse_primitives import C_STORE
 
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.metrics import INSTANCES
+from pacs_gateway.node.guarded_socket import GuardedSocket
 from pacs_gateway.storage.instances import InstanceLedger
 from pacs_gateway.storage.intake import Intake
 from pacs_gateway.storage.refusals import InstanceRefusedError, StoreStatus
@@ -24,6 +26,7 @@ def handle_echo(event: evt.Event) -> int:
 def handle_store(event: evt.Event, intake: Intake, audit: AuditLog) -> int | Dataset:
     """C-STORE (PS3.4 annex B): success is answered only for what is on the disk."""
     sender = event.assoc.requestor
+    assert isinstance(event.request, C_STORE)
     sop_uid = str(event.request.AffectedSOPInstanceUID)
     try:
         receipt = intake.accept(event.encoded_dataset(), sender.ae_title.strip(), sender.address)
@@ -73,5 +76,5 @@ def handle_availability(event: evt.Event, instances: InstanceLedger) -> tuple[in
 def handle_message_end(event: evt.Event) -> None:
     """EVT_DIMSE_RECV: a message is whole, the next one's length counts from zero."""
     connection = event.assoc.dul.socket
-    if connection is not None:
+    if isinstance(connection, GuardedSocket):
         connection.message_ends()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
@@ -11,6 +12,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
     Verification,
 )
+from pynetdicom.transport import ThreadedAssociationServer
 
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.node.admission import Admission
@@ -44,7 +46,7 @@ class DicomNode:
         self._node = node
         self._senders = senders
         self._entity = _entity(node)
-        self._handlers = [
+        self._handlers: list[Any] = [
             (evt.EVT_REQUESTED, Admission(node, senders, audit).decide),
             (evt.EVT_C_ECHO, handle_echo),
             (evt.EVT_C_STORE, handle_store, [intake, audit]),
@@ -52,7 +54,7 @@ class DicomNode:
             (evt.EVT_N_EVENT_REPORT, handle_commitment_report, [report_commitment]),
             (evt.EVT_DIMSE_RECV, handle_message_end),
         ]
-        self._server: GuardedServer | None = None
+        self._server: ThreadedAssociationServer | None = None
 
     @property
     def port(self) -> int:
@@ -62,7 +64,7 @@ class DicomNode:
 
     def start(self) -> None:
         """Raises OSError where the address is taken or the TLS files cannot be used."""
-        self._server = self._entity.make_server(
+        server = self._entity.make_server(
             (self._node.host, self._node.port),
             ssl_context=server_context(self._node.tls) if self._node.tls else None,
             evt_handlers=self._handlers,
@@ -72,8 +74,9 @@ class DicomNode:
             max_instance_bytes=self._node.max_instance_mb * 1_000_000,
             silence_s=self._node.silence_s,
         )
-        self._entity._servers.append(self._server)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="dicom node", daemon=True)
+        self._server = server
+        self._entity._servers.append(server)
+        self._thread = threading.Thread(target=server.serve_forever, name="dicom node", daemon=True)
         self._thread.start()
 
     def is_listening(self) -> bool:
@@ -92,6 +95,7 @@ def _entity(node: Node) -> AE:
     entity.network_timeout = entity.dimse_timeout = node.silence_s
     entity.add_supported_context(Verification)
     for context in AllStoragePresentationContexts:
+        assert context.abstract_syntax is not None
         entity.add_supported_context(context.abstract_syntax, ALL_TRANSFER_SYNTAXES)
     entity.add_supported_context(InstanceAvailabilityNotification)
     # Reports on our own commitment requests: here the peer is the provider (PS3.4 J.3.3).

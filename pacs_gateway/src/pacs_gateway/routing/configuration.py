@@ -28,7 +28,7 @@ def _is_ae_title(text: str) -> str:
     """PS3.5 6.2, AE: spaces at the ends carry no meaning."""
     if not re.fullmatch(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?", text):
         raise ValueError(
-            f"{text!r} is not an AE title. Allowed: 1 to 16 printable ASCII characters, no backslash, no space at an end"
+            f"{text!r} is not an AE title. Allowed: 1 to 16 printable ASCII characters, no backslash, no outer spaces"
         )
     return text
 

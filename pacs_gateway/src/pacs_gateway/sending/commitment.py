@@ -35,8 +35,8 @@ def request_commitment(
     transaction_uid: str,
     our_title: str,
     report: ReportCommitment,
-) -> bool:
-    """Asks for commitment of these (SOP class, SOP instance) pairs; False where the destination does not offer it.
+) -> str:
+    """Asks for commitment of these (SOP class, SOP instance) pairs; gives back why not, or nothing where it was asked.
 
     Raises DestinationUnavailableError, DeliveryRejectedError.
     """
@@ -46,20 +46,22 @@ def request_commitment(
     with associate(destination, our_title, contexts, evt_handlers=handlers) as association:
         accepted = {context.abstract_syntax for context in association.accepted_contexts}
         if StorageCommitmentPushModel not in accepted:
-            return False
+            return "The destination offers no storage commitment."
         request = Dataset()
         request.TransactionUID = transaction_uid
         request.ReferencedSOPSequence = [_reference(*reference) for reference in references]
         answer, _ = association.send_n_action(
             request, _REQUEST, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
         )
-        if answer.get("Status") != _SUCCESS:
-            what = "takes no storage commitment request now"
+        if "Status" not in answer:
+            what = "the association broke, or there was no answer in time"
             raise DestinationUnavailableError(destination.name, what, "Look at its log")
+        if answer.Status != _SUCCESS:
+            return f"The destination refuses to commit (status 0x{answer.Status:04X}); does it know our AE title?"
         until = time.monotonic() + _WAIT_FOR_REPORT_S
         while association.is_established and time.monotonic() < until:
             time.sleep(0.05)
-    return True
+    return ""
 
 
 def handle_commitment_report(event: evt.Event, report: ReportCommitment) -> tuple[int, None]:

@@ -53,7 +53,7 @@ class _Session(requests.Session):
         super().__init__()
         self._timeout_s = timeout_s
 
-    def request(self, *args, **kwargs) -> requests.Response:  # type: ignore[no-untyped-def, override]
+    def request(self, *args, **kwargs) -> requests.Response:  # type: ignore[no-untyped-def]
         return super().request(*args, **{"timeout": self._timeout_s} | kwargs)
 
 

@@ -29,7 +29,6 @@ class InstanceHeader:
     sop_class_uid: str
     content_digest: str
     manufacturer: str
-    model_name: str
 
 
 def read_header(content: bytes, *, max_bytes: int) -> InstanceHeader:
@@ -40,7 +39,7 @@ def read_header(content: bytes, *, max_bytes: int) -> InstanceHeader:
             keyword: str(dataset.get(keyword) or "").strip("\0 ")
             for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID")
         }
-        manufacturer, model_name = str(dataset.get("Manufacturer")), str(dataset.get("ManufacturerModelName"))
+        manufacturer = str(dataset.get("Manufacturer"))
         digest = _content_digest(dataset)
     except InstanceRefusedError:
         raise
@@ -57,7 +56,6 @@ def read_header(content: bytes, *, max_bytes: int) -> InstanceHeader:
         sop_class_uid=texts["SOPClassUID"],
         content_digest=digest,
         manufacturer=manufacturer,
-        model_name=model_name,
     )
 
 

@@ -1,4 +1,4 @@
-"""The one door for instances, whichever protocol they came by: checked, on the disk, in the ledger, then acknowledged."""
+"""The one door for instances, by whichever protocol: checked, on the disk, in the ledger, then acknowledged."""
 
 from __future__ import annotations
 
