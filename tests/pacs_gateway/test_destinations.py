@@ -105,7 +105,7 @@ senders = ["ORTHANC"]
 
 
 class _Forbidding(BaseHTTPRequestHandler):
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(403)
         self.end_headers()

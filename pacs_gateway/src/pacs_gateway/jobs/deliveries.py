@@ -146,9 +146,6 @@ class DeliveryJobs(DBOSConfiguredInstance):
         self, study_uid: str, number: int, destination: str, workflow_id: str, state: DeliveryState, reason: str
     ) -> None:
         self._ledgers.deliveries.finish(workflow_id, state, reason)
-        delivery = next(
-            d for d in self._ledgers.deliveries.of_revision(study_uid, number) if d.workflow_id == workflow_id
-        )
         results = self._ledgers.deliveries.results(study_uid, number)
         self._audit.write(
             "results " + state,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from pacs_gateway.node.guarded_socket import GuardedSocket
@@ -39,6 +40,13 @@ class GuardedRequestHandler(RequestHandler):
         return association
 
 
+class _SharedContexts(list[PresentationContext]):
+    """The library copies what the node supports, thousands of objects, for every connection, and only reads it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _SharedContexts:
+        return self
+
+
 class GuardedServer(ThreadedAssociationServer):
     """`may_connect(address)`: whether any sender lives there. Sockets beyond `max_connections` are closed at once."""
 
@@ -59,6 +67,7 @@ class GuardedServer(ThreadedAssociationServer):
         self.max_instance_bytes = max_instance_bytes
         self._silence_s = silence_s
         super().__init__(*args, **kwargs | {"request_handler": GuardedRequestHandler})
+        self.contexts = _SharedContexts(self.contexts)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         assert isinstance(self.socket, socket.socket)

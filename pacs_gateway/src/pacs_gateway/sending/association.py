@@ -13,9 +13,9 @@ from pynetdicom.presentation import PresentationContext
 
 from pacs_gateway.routing.configuration import DimseDestination
 from pacs_gateway.routing.tls import client_context
-from pacs_gateway.sending.errors import DeliveryRejectedError, DestinationUnavailableError
+from pacs_gateway.sending.errors import DeliveryRejectedError, DestinationUnavailableError, NothingAcceptedError
 
-_REJECTED_PERMANENT = 1
+_ACCEPTED, _REJECTED_PERMANENT = 0, 1
 
 
 @contextmanager
@@ -40,6 +40,9 @@ def associate(
     try:
         if association.is_rejected:
             _raise_rejected(destination, association)
+        if _accepted_nothing(association):
+            what = f"{destination.ae_title} takes none of the object types that it was offered"
+            raise NothingAcceptedError(destination.name, what, "Leave them out of destinations.outputs")
         if not association.is_established:
             what = f"no association with {destination.ae_title} at {destination.host}:{destination.port}"
             raise DestinationUnavailableError(destination.name, what, "Start it, or correct its address")
@@ -57,6 +60,12 @@ def _tls(destination: DimseDestination) -> ssl.SSLContext:
     except OSError as error:
         what = f"its TLS files cannot be used: {error.strerror}"
         raise DeliveryRejectedError(destination.name, what, "Correct destinations.tls") from error
+
+
+def _accepted_nothing(association: Association) -> bool:
+    """The peer accepted the association without a single presentation context; the library has ended it then."""
+    answer = association.acceptor.primitive
+    return not association.is_established and answer is not None and answer.result == _ACCEPTED
 
 
 def _raise_rejected(destination: DimseDestination, association: Association) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 
 from pydicom.dataset import Dataset
 from pynetdicom import evt
+from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
-    Verification,
 )
 
 from pacs_gateway.routing.configuration import DimseDestination
 from pacs_gateway.sending.association import associate
-from pacs_gateway.sending.errors import DestinationUnavailableError
+from pacs_gateway.sending.errors import DestinationUnavailableError, NothingAcceptedError
 
 _REQUEST = 1
 _SUCCESS = 0x0000
@@ -40,27 +40,35 @@ def request_commitment(
 
     Raises DestinationUnavailableError, DeliveryRejectedError.
     """
-    # Verification beside it: a peer that accepts no context at all would end the association.
-    contexts = [build_context(StorageCommitmentPushModel), build_context(Verification)]
+    contexts = [build_context(StorageCommitmentPushModel)]
     handlers = [(evt.EVT_N_EVENT_REPORT, handle_commitment_report, [report])]
-    with associate(destination, our_title, contexts, evt_handlers=handlers) as association:
-        accepted = {context.abstract_syntax for context in association.accepted_contexts}
-        if StorageCommitmentPushModel not in accepted:
-            return "The destination offers no storage commitment."
-        request = Dataset()
-        request.TransactionUID = transaction_uid
-        request.ReferencedSOPSequence = [_reference(*reference) for reference in references]
-        answer, _ = association.send_n_action(
-            request, _REQUEST, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-        )
-        if "Status" not in answer:
-            what = "the association broke, or there was no answer in time"
-            raise DestinationUnavailableError(destination.name, what, "Look at its log")
-        if answer.Status != _SUCCESS:
-            return f"The destination refuses to commit (status 0x{answer.Status:04X}); does it know our AE title?"
-        until = time.monotonic() + _WAIT_FOR_REPORT_S
-        while association.is_established and time.monotonic() < until:
-            time.sleep(0.05)
+    try:
+        with associate(destination, our_title, contexts, evt_handlers=handlers) as association:
+            return _ask(destination, association, references, transaction_uid)
+    except NothingAcceptedError:
+        return "The destination offers no storage commitment."
+
+
+def _ask(
+    destination: DimseDestination,
+    association: Association,
+    references: Sequence[tuple[str, str]],
+    transaction_uid: str,
+) -> str:
+    request = Dataset()
+    request.TransactionUID = transaction_uid
+    request.ReferencedSOPSequence = [_reference(*reference) for reference in references]
+    answer, _ = association.send_n_action(
+        request, _REQUEST, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+    )
+    if "Status" not in answer:
+        what = "the association broke, or there was no answer in time"
+        raise DestinationUnavailableError(destination.name, what, "Look at its log")
+    if answer.Status != _SUCCESS:
+        return f"The destination refuses to commit (status 0x{answer.Status:04X}); does it know our AE title?"
+    until = time.monotonic() + _WAIT_FOR_REPORT_S
+    while association.is_established and time.monotonic() < until:
+        time.sleep(0.05)
     return ""
 
 

@@ -11,3 +11,7 @@ class DestinationUnavailableError(ServiceError):
 
 class DeliveryRejectedError(HunetError):
     """The destination does not want it, and will not want it later: the delivery ends."""
+
+
+class NothingAcceptedError(DeliveryRejectedError):
+    """The destination takes none of the SOP classes that it was offered."""
