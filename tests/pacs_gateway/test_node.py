@@ -200,8 +200,9 @@ def test_received_identifiers_never_become_paths(make_node):
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     names = folder / "certificate.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost",
-               "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", names[0], "-keyout", names[1]]  # fmt: skip
+    names_of_host = "subjectAltName=IP:127.0.0.1,DNS:localhost"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    command += ["-addext", names_of_host, "-out", str(names[0]), "-keyout", str(names[1])]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     return names
 
