@@ -14,6 +14,7 @@ from mr_series import make_series
 pytestmark = [pytest.mark.xdist_group("pacs"), pytest.mark.slow]
 
 KILLS = int(os.environ.get("HUNET_KILLS_PER_STATE", "1"))
+STUDIES, SLICES, CUTS = (5, 200, 3) if KILLS > 1 else (2, 10, 1)
 # Each held right after the state was written; `sending` after the destination took everything, before that is noted.
 PLACES = ("complete", "selected", "segmenting", "built", "sending", "sent", "done")
 
@@ -44,27 +45,29 @@ def test_a_gateway_killed_at_every_state_ends_each_study_once(orthanc, make_gate
     assert len(orthanc.instances("SR")) == studies
 
 
-def test_a_sender_cut_off_by_the_kill_sends_again_and_nothing_is_lost_or_doubled(orthanc, make_gateway):
+def test_studies_shuffled_doubled_cut_off_and_late_are_neither_lost_nor_doubled(orthanc, make_gateway):
     gateway = make_gateway(orthanc)
-    series = [dataset for number in range(2) for dataset in make_series(f"cut off {number}", slices=12)]
-    random.Random(7).shuffle(series)
-    for cut in (5, 11, 17)[: 3 if KILLS > 1 else 1]:
-        statuses = gateway.send(series[:cut])
-        assert set(statuses) == {0}
+    on_time = [dataset for number in range(STUDIES) for dataset in make_series(f"cut {number}", SLICES - 1)]
+    late = [dataset for number in range(STUDIES) for dataset in make_series(f"cut {number}", 1, first=SLICES)]
+    random.Random(7).shuffle(on_time)
+    for cut in range(1, CUTS + 1):
+        assert set(gateway.send(on_time[: cut * len(on_time) // (CUTS + 1)])) == {0}
         gateway.kill()
         gateway.start()
 
-    gateway.send(series)
+    for datasets in (on_time * 2, late):
+        assert set(gateway.send(datasets)) == {0}
+        gateway.wait_for_settled_jobs()
 
     jobs = gateway.wait_for_settled_jobs()
-    last = {}
-    for job in jobs:
-        last[job["study_uid"]] = job
-    for study_uid, job in last.items():
-        assert {result["sop_uid"] for result in job["results"]} <= {
-            *orthanc.instances("SR", study_uid),
-            *orthanc.instances("OT", study_uid),
-        }
-        revisions = [one for one in jobs if one["study_uid"] == study_uid]
-        assert len(orthanc.instances("SR", study_uid)) == len(revisions)
-    assert len(last) == 2
+    assert {job["state"] for job in jobs} == {"done"}
+    studies = {dataset.StudyInstanceUID for dataset in late}
+    assert {job["study_uid"] for job in jobs} == studies
+    stored = gateway.metric('hunet_gateway_instances_total{outcome="stored"}')
+    assert stored <= STUDIES * SLICES
+    assert len(list((gateway.root / "studies").rglob("*.dcm"))) == STUDIES * SLICES
+    for study_uid in studies:
+        expected = [result for job in jobs if job["study_uid"] == study_uid for result in job["results"]]
+        held = orthanc.instances("SR", study_uid) + orthanc.instances("OT", study_uid)
+        assert sorted(result["sop_uid"] for result in expected) == sorted(held)
+        assert len(held) == 2 * len([job for job in jobs if job["study_uid"] == study_uid])

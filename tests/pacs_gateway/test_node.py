@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import threading
 
 import pytest
 from conftest import free_ports, wait_until
@@ -48,6 +47,9 @@ def make_node(tmp_path):
     yield make
     for node in running:
         node.stop()
+
+
+A_ABORT = b"\x07"
 
 
 def associate(node, *, calling="PACS", called="HUNET", **options):
@@ -124,7 +126,7 @@ def test_a_silent_peer_is_dropped(make_node, said):
     with socket.create_connection(("127.0.0.1", node.port), timeout=30) as connection:
         connection.sendall(said)
 
-        assert connection.recv(64) in (b"", b"\x07\x00\x00\x00\x00\x04\x00\x00\x02\x00", connection.recv(0))
+        assert connection.recv(64)[:1] in (b"", A_ABORT)
 
 
 def test_an_association_that_falls_silent_is_ended(make_node):
@@ -236,5 +238,5 @@ def test_a_file_that_a_store_command_breaks_off_is_not_there(make_node):
     connection.sendall(b"\x04\x00\x00\x00\x20\x00" + as_bytes(dataset)[:100])
     association.abort()
 
-    wait_until(lambda: sum("AcceptorThread" in one.name for one in threading.enumerate()) == 0, "its end")
+    wait_until(lambda: not node._server.active_associations, "its end")
     assert not list(node.configuration.storage.root.rglob("*.dcm"))

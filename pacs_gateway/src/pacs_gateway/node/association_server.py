@@ -66,6 +66,9 @@ class GuardedServer(ThreadedAssociationServer):
         self._max_connections = max_connections
         self.max_instance_bytes = max_instance_bytes
         self._silence_s = silence_s
+        self._lock = threading.Lock()
+        # Accepted sockets for which there is no association thread yet.
+        self._opening = 0
         super().__init__(*args, **kwargs | {"request_handler": GuardedRequestHandler})
         self.contexts = _SharedContexts(self.contexts)
 
@@ -81,17 +84,19 @@ class GuardedServer(ThreadedAssociationServer):
         if not self._may_connect(client_address[0]):
             _LOG.warning("connection from %s closed: no sender has this address", client_address[0])
             return False
-        if self._connections() >= self._max_connections:
-            _LOG.warning("connection from %s closed: %d are open", client_address[0], self._max_connections)
-            return False
+        with self._lock:
+            if len(self.active_associations) + self._opening >= self._max_connections:
+                _LOG.warning("connection from %s closed: %d are open", client_address[0], self._max_connections)
+                return False
+            self._opening += 1
         return True
 
-    def _connections(self) -> int:
-        """Sockets in use: associations, and threads that are about to make one."""
-        return sum(
-            (isinstance(thread, Association) and thread.is_acceptor) or "process_request_thread" in thread.name
-            for thread in threading.enumerate()
-        )
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._opening -= 1
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         _LOG.info("connection from %s ended before an association", client_address[0], exc_info=True)

@@ -83,7 +83,16 @@ class DicomNode:
         return self._server is not None and self._thread.is_alive()
 
     def stop(self) -> None:
-        self._entity.shutdown()
+        """Closes the listening socket, then every connection."""
+        assert self._server is not None
+        associations = self._server.active_associations
+        self._server.shutdown()
+        for association in associations:
+            if association.is_established:
+                association.abort()
+            elif association.dul.socket is not None:
+                # An A-ABORT before the request is no event that the library's state machine knows.
+                association.dul.socket.close()
 
 
 def _entity(node: Node) -> AE:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import secrets
+import shutil
 import threading
 from collections.abc import Sequence
 from io import BytesIO
@@ -16,35 +18,52 @@ from pacs_gateway.storage.uids import path_part
 
 KEPT_FOLDER = "deidentified"
 
+_NAMING_META = (
+    "SourceApplicationEntityTitle",
+    "SendingApplicationEntityTitle",
+    "ReceivingApplicationEntityTitle",
+    "PrivateInformation",
+)
 _LOG = logging.getLogger(__name__)
 _ONE_STUDY_AT_A_TIME = threading.Lock()
 
 
-def keep_deidentified(root: Path, files: Sequence[Path]) -> int:
-    """Writes a de-identified copy of each file and says how many. A file that cannot be de-identified is left out.
+class DeidentifiedStudy:
+    """The de-identified copies of one study: written apart, then published at once or not at all."""
 
-    UIDs are replaced alike within the study, by new ones that nothing connects with the old. Raises OSError.
-    """
-    written = 0
-    with _ONE_STUDY_AT_A_TIME:
-        # The library's memory of replaced UIDs, old to new: it ends with the study.
-        simpledicomanonymizer.dictionary.clear()
-        try:
-            for file in files:
-                written += _keep(root, file)
-        finally:
+    def __init__(self, root: Path, label: str) -> None:
+        """`label`: names the place where they are written; one that was cut off is written anew."""
+        self._root = root
+        self._staging = root / KEPT_FOLDER / f".{label}"
+
+    def write(self, files: Sequence[Path]) -> int:
+        """Gives back how many files were copied; one that cannot be de-identified is left out. Raises OSError.
+
+        UIDs are replaced alike within the study, by new ones that nothing connects with the old.
+        """
+        shutil.rmtree(self._staging, ignore_errors=True)
+        with _ONE_STUDY_AT_A_TIME:
+            # The library's memory of replaced UIDs, old to new: it ends with the study.
             simpledicomanonymizer.dictionary.clear()
-    return written
+            try:
+                return sum(_copy(file, self._staging, self._root) for file in files)
+            finally:
+                simpledicomanonymizer.dictionary.clear()
+
+    def publish(self) -> None:
+        """Under a name that says nothing."""
+        if self._staging.is_dir():
+            self._staging.rename(self._staging.with_name(secrets.token_hex(16)))
 
 
-def _keep(root: Path, file: Path) -> bool:
+def _copy(file: Path, folder: Path, root: Path) -> bool:
     try:
         dataset = dcmread(file)
         anonymize_dataset(dataset, delete_private_tags=True)
-        # A preamble and a meta group may hold what the data set does not.
+        # Preamble and meta information may hold what the data set does not.
         dataset.preamble = b"\0" * 128
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        for keyword in ("SourceApplicationEntityTitle", "SendingApplicationEntityTitle", "PrivateInformation"):
+        for keyword in _NAMING_META:
             if keyword in dataset.file_meta:
                 delattr(dataset.file_meta, keyword)
         dataset.PatientIdentityRemoved = "YES"
@@ -56,6 +75,6 @@ def _keep(root: Path, file: Path) -> bool:
     except Exception as error:
         _LOG.warning("an instance cannot be de-identified (%s) and is not kept", type(error).__name__)
         return False
-    folder = f"{KEPT_FOLDER}/{path_part(dataset.StudyInstanceUID)}/{path_part(dataset.SeriesInstanceUID)}"
-    write_durably(root / folder / f"{path_part(dataset.SOPInstanceUID)}.dcm", content.getvalue(), root=root)
+    path = folder / path_part(dataset.SeriesInstanceUID) / f"{path_part(dataset.SOPInstanceUID)}.dcm"
+    write_durably(path, content.getvalue(), root=root)
     return True

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.routing.configuration import Retention
-from pacs_gateway.storage.deidentify import KEPT_FOLDER, keep_deidentified
+from pacs_gateway.storage.deidentify import KEPT_FOLDER, DeidentifiedStudy
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.revisions import Revision
+from pacs_gateway.storage.uids import path_part
 
 _HOUR_S = 3600.0
 _DAY_S = 24 * _HOUR_S
@@ -39,8 +40,14 @@ def _clear(root: Path, ledgers: Ledgers, audit: AuditLog, revision: Revision, *,
         return
     instances = [instance for instance, kept in ledgers.instances.of_revision(study_uid, number) if kept]
     files = [root / instance.path for instance in instances if (root / instance.path).is_file()]
-    kept = keep_deidentified(root, files) if deidentify else 0
-    ledgers.instances.forget_files(study_uid, number, lambda: _delete(files))
+    copies = DeidentifiedStudy(root, f"{path_part(study_uid)}-{number}")
+    kept = copies.write(files) if deidentify else 0
+
+    def replace() -> None:
+        copies.publish()
+        _delete(files)
+
+    ledgers.instances.forget_files(study_uid, number, replace)
     ledgers.revisions.set_cleared(study_uid, number)
     audit.write("images removed", study_uid=study_uid, revision=number, instances=len(files), deidentified=kept)
 
