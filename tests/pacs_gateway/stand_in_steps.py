@@ -30,6 +30,8 @@ def segment(files, priority):
     datasets = sorted((dcmread(file) for file in files), key=lambda dataset: dataset.SOPInstanceUID)
     if any(dataset.PatientID == "UNUSABLE" for dataset in datasets):
         raise InputError("the series", "cannot be segmented", "Send another")
+    if any(dataset.PatientID == "QUOTING" for dataset in datasets):
+        raise ValueError(f"unexpected value {datasets[0].PatientName!r}")
     digest = hashlib.sha256(b"".join(dataset.SOPInstanceUID.encode() + dataset.PixelData for dataset in datasets))
     return {
         "bright_voxels": int(sum((dataset.pixel_array > 1000).sum() for dataset in datasets)),

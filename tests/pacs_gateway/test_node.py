@@ -140,7 +140,7 @@ def test_an_association_that_falls_silent_is_ended(make_node):
 def test_a_pdu_that_says_it_is_huge_is_not_waited_for(make_node):
     node = make_node(silence_s=600.0, association_request_s=600.0)
     with socket.create_connection(("127.0.0.1", node.port), timeout=30) as connection:
-        connection.sendall(b"\x01\x00\xff\xff\xff\xff" + bytes(4096))
+        connection.sendall(b"\x01\x00\x00\x20\x00\x00" + bytes(4096))
 
         with pytest.raises((ConnectionError, IndexError)):
             _ = connection.recv(64)[0]

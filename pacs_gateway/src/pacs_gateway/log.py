@@ -13,7 +13,7 @@ import pydicom.config
 _QUOTING = ("pynetdicom", "pydicom", "python_multipart")
 
 
-class _KindOnlyFormatter(logging.Formatter):
+class KindOnlyFormatter(logging.Formatter):
     """Of an exception: its kinds along the chain of causes, and where it was raised."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
@@ -30,7 +30,7 @@ class _KindOnlyFormatter(logging.Formatter):
 def set_up_logging(level: str) -> None:
     """For the whole process: its loggers, and the libraries that would speak past them."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_KindOnlyFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(KindOnlyFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _QUOTING:
         logging.getLogger(name).setLevel(logging.CRITICAL)
