@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.dicomweb.app import make_app
 from pacs_gateway.dicomweb.store import StoreResource
+from pacs_gateway.facade.server import FacadeServer
 from pacs_gateway.jobs.deliveries import DeliveryJobs
 from pacs_gateway.jobs.engine import prepare_engine, start_engine, stop_engine
 from pacs_gateway.jobs.outbox import clear_results
@@ -24,7 +25,8 @@ from pacs_gateway.jobs.study_jobs import StudyJobs
 from pacs_gateway.jobs.watch import Watch
 from pacs_gateway.metrics import LedgerCollector
 from pacs_gateway.node.node import DicomNode
-from pacs_gateway.routing.configuration import Configuration, DicomWeb
+from pacs_gateway.routing.configuration import Configuration, DicomWeb, Grpc
+from pacs_gateway.routing.services import client_settings
 from pacs_gateway.storage.intake import Intake
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.retention import apply_retention
@@ -57,6 +59,12 @@ def serve(configuration: Configuration, steps: ProcessingSteps) -> None:
         )
         _listen(node, configuration)
         running.callback(node.stop)
+        if configuration.grpc is not None:
+            facade = FacadeServer(
+                configuration.grpc, configuration.processing, client_settings(configuration.processing)
+            )
+            _start_facade(facade, configuration.grpc)
+            running.callback(facade.stop)
         REGISTRY.register(LedgerCollector(ledgers.revisions, root))
         store = StoreResource(configuration.senders, intake, audit, max_instance_mb=max_instance_mb)
         _LOG.info("%s listens on %s:%d", configuration.node.ae_title, configuration.node.host, node.port)
@@ -83,6 +91,14 @@ def _listen(node: DicomNode, configuration: Configuration) -> None:
     except OSError as error:
         address = f"{configuration.node.host}:{configuration.node.port}"
         raise UsageError(address, f"cannot listen: {error.strerror or error}", "Set node.host and node.port") from error
+
+
+def _start_facade(facade: FacadeServer, grpc: Grpc) -> None:
+    try:
+        facade.start()
+    except OSError as error:
+        address = f"{grpc.host}:{grpc.port}"
+        raise UsageError(address, "cannot listen", "Set grpc.host, grpc.port and grpc.tls") from error
 
 
 def _serve_http(dicomweb: DicomWeb, store: StoreResource, not_ready: partial[list[str]]) -> None:

@@ -102,6 +102,17 @@ class DicomWeb(Section):
     tls: ServerTls | None = None
 
 
+class Grpc(Section):
+    """SegmentationService, for callers that do not speak DICOM."""
+
+    host: str = "127.0.0.1"
+    port: Port = 50061
+    tls: ServerTls | None = None
+    # Scans at once; the next call waits for none of them and gets RESOURCE_EXHAUSTED.
+    max_calls: int = Field(default=8, ge=1, le=1000)
+    max_scan_mb: int = Field(default=512, ge=1, le=8192)
+
+
 class Storage(Section):
     root: Path
 
@@ -196,6 +207,7 @@ class Configuration(Section):
     storage: Storage
     node: Node = Node()
     dicomweb: DicomWeb = DicomWeb()
+    grpc: Grpc | None = None
     jobs: Jobs = Jobs()
     processing: Processing = Processing()
     series: CountedSeries = CountedSeries()
