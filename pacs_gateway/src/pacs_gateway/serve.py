@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 import uvicorn
@@ -35,7 +37,20 @@ _LOG = logging.getLogger(__name__)
 
 
 def serve(configuration: Configuration, steps: ProcessingSteps) -> None:
-    """Runs until SIGTERM or SIGINT. Raises UsageError where an address or the storage root is in use."""
+    """Runs until SIGTERM or SIGINT, which end the process: a step under way is left to the next start.
+
+    Raises UsageError where an address or the storage root is in use.
+    """
+    # uvicorn hands the signal on once it has shut down; by default that would end the process before the rest has.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        _run(configuration, steps)
+    logging.shutdown()
+    # Without waiting for the threads of steps under way, which may take minutes.
+    os._exit(0)
+
+
+def _run(configuration: Configuration, steps: ProcessingSteps) -> None:
     with ExitStack() as running:
         running.enter_context(_only_gateway(configuration))
         ledgers = Ledgers.open(configuration)
