@@ -249,6 +249,11 @@ class Orthanc:
         answer.raise_for_status()
         return answer.json()
 
+    def raw(self, path):
+        answer = requests.get(self.url + path, timeout=30)
+        answer.raise_for_status()
+        return answer.content
+
     def put(self, path, content):
         requests.put(self.url + path, json=content, timeout=30).raise_for_status()
 

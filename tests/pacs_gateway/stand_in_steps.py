@@ -21,7 +21,10 @@ from pydicom.uid import (
 def select(series):
     flairs = [one for one in series if "FLAIR" in one.headers[0].get("SeriesDescription", "")]
     if len(flairs) == 1:
-        return Chosen(flairs[0].series_uid, "the only series called FLAIR")
+        # Scouts of the same series are no part of its volume.
+        volume = [one for one in flairs[0].headers if "LOCALIZER" not in one.ImageType]
+        uids = tuple(str(one.SOPInstanceUID) for one in volume)
+        return Chosen(flairs[0].series_uid, uids, "the only series called FLAIR")
     return Undecided(tuple(f"{one.series_uid} is called FLAIR" for one in flairs) or ("no series is called FLAIR",))
 
 

@@ -146,3 +146,16 @@ def test_an_announced_study_does_not_wait_for_the_quiet_time(orthanc, make_gatew
 
     assert status.Status == SUCCESS
     gateway.wait_for_jobs(["done"])
+
+
+def test_only_the_chosen_instances_of_a_series_are_segmented(orthanc, make_gateway):
+    gateway = make_gateway(orthanc)
+    series = make_series("with a scout", slices=4)
+    series[0].ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    gateway.send(series)
+    gateway.wait_for_jobs(["done"])
+
+    [uid] = orthanc.instances("OT")
+    [found] = orthanc.post("/tools/lookup", uid)
+    picture = orthanc.raw(f"/instances/{found['ID']}/frames/0/raw")
+    assert set(picture) == {3}, "the picture's pixels say how many slices there were"

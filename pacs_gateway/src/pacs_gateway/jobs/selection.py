@@ -1,4 +1,4 @@
-"""From a revision's instances to the one series that is segmented."""
+"""From a revision's instances to the one volume that is segmented."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class SeriesUndecidedError(InputError):
 
 @dataclass(frozen=True)
 class Selection:
-    """`input_digest`: SHA-256 over the series' instances and their pixels."""
+    """`input_digest`: SHA-256 over the chosen instances and their pixels."""
 
     series_uid: str
+    sop_uids: tuple[str, ...]
     why: str
     input_digest: str
 
@@ -53,13 +54,14 @@ def select_series(
     choice = select(candidates)
     if not isinstance(choice, Chosen):
         raise SeriesUndecidedError(study_uid, "; ".join(choice.reasons), "Send only the series to segment")
-    return Selection(choice.series_uid, choice.why, _digest(by_series[choice.series_uid]))
+    chosen = [one for one in by_series[choice.series_uid] if one.sop_uid in choice.sop_uids]
+    return Selection(choice.series_uid, choice.sop_uids, choice.why, _digest(chosen))
 
 
-def series_files(study_uid: str, number: int, series_uid: str, ledger: InstanceLedger, root: Path) -> list[Path]:
-    """The files of one series, of this and earlier revisions."""
+def selected_files(study_uid: str, number: int, selection: Selection, ledger: InstanceLedger, root: Path) -> list[Path]:
+    """The files of the chosen instances, whichever revision they came with."""
     instances = ledger.of_revision(study_uid, number)
-    return [root / instance.path for instance, _ in instances if instance.series_uid == series_uid]
+    return [root / instance.path for instance, _ in instances if instance.sop_uid in selection.sop_uids]
 
 
 def _headers(series_uid: str, instances: Sequence[Instance], root: Path) -> SeriesHeaders:

@@ -30,9 +30,10 @@ class SeriesHeaders:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The series to segment, and why it is that one."""
+    """The volume to segment: a series, the instances of it that make up the volume, and why it is that one."""
 
     series_uid: str
+    sop_uids: tuple[str, ...]
     why: str
 
 

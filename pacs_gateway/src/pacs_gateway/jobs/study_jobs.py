@@ -16,7 +16,7 @@ from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.deliveries import DeliveryJobs
 from pacs_gateway.jobs.outbox import clear_results, write_results
 from pacs_gateway.jobs.retries import attempt, backing_off, reason_of
-from pacs_gateway.jobs.selection import NothingToSegmentError, Selection, select_series, series_files
+from pacs_gateway.jobs.selection import NothingToSegmentError, Selection, select_series, selected_files
 from pacs_gateway.jobs.steps import ProcessingSteps
 from pacs_gateway.routing.configuration import Configuration
 from pacs_gateway.storage.ledgers import Ledgers
@@ -99,7 +99,7 @@ class StudyJobs(DBOSConfiguredInstance):
         """One step: a segmentation is too large for the engine's database, and quick to make again."""
         revisions = self._ledgers.revisions
         revisions.change(study_uid, number, state="segmenting")
-        files = series_files(study_uid, number, selection.series_uid, self._ledgers.instances, self._root)
+        files = selected_files(study_uid, number, selection, self._ledgers.instances, self._root)
         revision = revisions.get(study_uid, number)
         with attempt("segment"):
             segmentation = self._steps.segment(files, revision.priority)
