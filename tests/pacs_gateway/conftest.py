@@ -125,7 +125,7 @@ class Gateway:
             found = self.jobs()
             return found if found and all(row["state"] in ("done", "failed") for row in found) else None
 
-        return wait_until(rows, "the jobs' ends")
+        return wait_until(rows, "the jobs' ends", timeout_s=5 * WAIT_S)
 
     def hunet(self, command, *arguments):
         """Runs `hunet pacs COMMAND` on this gateway's configuration."""
@@ -156,7 +156,9 @@ class Gateway:
             association.release()
 
 
-def configuration_text(root, port, http_port, destination_port, *, destination="", node="", jobs="", extra=""):
+def configuration_text(
+    root, port, http_port, destination_port, *, destination="", node="", jobs="", extra="", quiet_s=0.5
+):
     return f"""
 [storage]
 root = "{root}"
@@ -166,7 +168,7 @@ port = {port}
 [dicomweb]
 port = {http_port}
 [jobs]
-quiet_s = 0.5
+quiet_s = {quiet_s}
 first_retry_s = 0.2
 {jobs}
 [[senders]]

@@ -46,7 +46,7 @@ def test_a_gateway_killed_at_every_state_ends_each_study_once(orthanc, make_gate
 
 
 def test_studies_shuffled_doubled_cut_off_and_late_are_neither_lost_nor_doubled(orthanc, make_gateway):
-    gateway = make_gateway(orthanc)
+    gateway = make_gateway(orthanc, quiet_s=2.0)
     on_time = [dataset for number in range(STUDIES) for dataset in make_series(f"cut {number}", SLICES - 1)]
     late = [dataset for number in range(STUDIES) for dataset in make_series(f"cut {number}", 1, first=SLICES)]
     random.Random(7).shuffle(on_time)
