@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from pacs_gateway.results.equipment import MANUFACTURER
 from pacs_gateway.storage.headers import InstanceHeader
-
-# What the results' equipment module says (PS3.3 C.7.5.1).
-MANUFACTURER = "Mamba-HUNet (research use only)"
 
 
 def is_own_result(header: InstanceHeader) -> bool:
