@@ -49,13 +49,19 @@ def wait_until(is_so, what, timeout_s=WAIT_S):
 class Gateway:
     """One storage root, and the process that may be killed and started again on it."""
 
-    def __init__(self, folder, port, http_port, orthanc=None, **sections):
+    def __init__(self, folder, port, http_port, orthanc=None, real_steps=False, **sections):
         self.folder, self.port, self.http_port = folder, port, http_port
         self.root = folder / "storage"
         self.holds = folder / "holds"
         self.holds.mkdir()
         self.log_file = folder / "gateway.log"
         self.config_file = folder / "gateway.toml"
+        hunet = Path(sys.executable).with_name("hunet")
+        self.command = (
+            [hunet, "pacs", "serve", "--config", self.config_file]
+            if real_steps
+            else [sys.executable, STAND_IN, self.config_file, self.holds]
+        )
         self.process = None
         destination_port = orthanc.port if orthanc else free_ports(1)[0]
         self.config_file.write_text(
@@ -64,8 +70,7 @@ class Gateway:
 
     def start(self):
         with self.log_file.open("ab") as log:
-            command = [sys.executable, STAND_IN, self.config_file, self.holds]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
         wait_until(self.is_ready, f"the gateway:\n{self.log_file.read_text()}")
         return self
 
