@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# In the pipeline's z units. Of the lesion voxels of nine real scans one in ten thousand is brighter; without fat
+# In the pipeline's z units. Fewer than one in ten thousand lesion pixels of eight real scans are brighter; without fat
 # suppression the fat of orbits and scalp lies at the pipeline's limit of 8.
 FAT_Z = 6.5
 # What touches fat is partly fat: 3 mm, in pixels of 1 mm. Skull and fluid keep brain farther away than that.
