@@ -1,1 +1,5 @@
-"""DICOM in, DICOM SEG and SR out: the gateway between a PACS and the serving system. Research use only."""
+"""The PACS gateway: studies arrive by DICOM, their segmentation and report go back. Research use only.
+
+`node` and `dicomweb` take instances in, `storage` keeps them, `jobs` turns studies into results, `results` builds the
+objects, `sending` brings them to where `routing` (the configuration) says. `serve` puts all of it into one process.
+"""

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from preprocess_service.pipeline.manifest import software_versions
+from preprocess_service.pipeline.scan import ScanFormat
 
 Call = Literal["preprocess", "restore"]
 Stage = Literal["receive", "decode", "wait", "prepare", "slice", "stream", "restore"]
@@ -27,7 +28,7 @@ class ServiceMetrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         build = Info("hunet_preprocess_build", "Versions of what makes the slices.", registry=self.registry)
-        versions = {name.replace("-", "_"): version for name, version in software_versions()}
+        versions = {name.replace("-", "_"): version for name, version in software_versions(ScanFormat.DICOM)}
         build.info({**versions, "python": platform.python_version()})
         self._stage_seconds = Histogram(
             "hunet_preprocess_stage_seconds",

@@ -1,4 +1,4 @@
-"""A trained network in the form in which it answers: the same function with less to compute."""
+"""A trained network in the form in which it answers: the same function with less to compute, and no lesion in fat."""
 
 import copy
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mamba_hunet.networks.fat import without_fat
 from mamba_hunet.precision import Precision
 
 _MULTIPLYING = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -15,7 +16,8 @@ class InferenceForm(nn.Module):
     """A copy of a network, in eval mode, that is quicker and can no longer be trained.
 
     Batch normalisations are folded into the convolutions before them, convolutions keep their channels last, as tokens
-    do, and with `Precision.BFLOAT16` matrices and kernels are stored in the format in which they multiply.
+    do, and with `Precision.BFLOAT16` matrices and kernels are stored in the format in which they multiply. What the
+    network takes for lesion in fat is taken back (`without_fat`).
 
     Shapes:
         (batch, 1, height, width) float32 -> logits of the same shape, float32.
@@ -36,7 +38,7 @@ class InferenceForm(nn.Module):
         slices = slices.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.precision is Precision.BFLOAT16):
             logits = self.network(slices)
-        return logits.float().contiguous()
+        return without_fat(logits.float().contiguous(), slices)
 
 
 def _fold_batch_norms(network: nn.Module) -> None:
