@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from hunet_export.formats.portable_scan import portable_scan_2d
+from hunet_export.formats.portable_scan import portable_scan_2d, softplus
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mamba_hunet.selective_scan import selective_scan_2d
@@ -54,3 +54,9 @@ def test_states_that_vanish_at_once_and_states_that_never_fade_stay_finite():
     inputs[3] = torch.full((4, 4), 80.0)  # steps of 80: exp(delta A) is 0 in float32
     inputs[4][:16] = 0.0  # along rows and columns nothing fades, and sums run over the whole image
     assert relative_difference(inputs) < 1e-5
+
+
+def test_softplus_keeps_its_digits_where_it_is_small():
+    x = torch.linspace(-60, 60, 4001)
+    expected = torch.nn.functional.softplus(x.double(), threshold=100)
+    assert float(((softplus(x) - expected) / expected).abs().max()) < 1e-6

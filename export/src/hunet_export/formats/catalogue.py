@@ -17,6 +17,8 @@ class Format:
         program_file: the file that this backend looks for.
         calls_operator: whether the operator's library must be loaded before the program.
         numbers_tensors: whether the backend knows inputs and outputs by their place, which must end their names.
+        float64_reference: whether answers are held against the network in float64. A runtime with kernels of its own is
+        not wrong where the network in float32 is; one that calls torch's kernels is to give torch's answers.
         distributions: those whose versions the manifest records, beside those of every export.
     """
 
@@ -26,6 +28,7 @@ class Format:
     program_file: str
     calls_operator: bool
     numbers_tensors: bool
+    float64_reference: bool
     distributions: tuple[str, ...]
 
     def served_as(self, model: ServedModel) -> ServedModel:
@@ -42,6 +45,7 @@ ONNX = Format(
     program_file="model.onnx",
     calls_operator=False,
     numbers_tensors=False,
+    float64_reference=True,
     distributions=("onnx", "onnxruntime", "onnxscript", "openvino"),
 )
 AOTI = Format(
@@ -51,6 +55,7 @@ AOTI = Format(
     program_file="model.pt2",
     calls_operator=True,
     numbers_tensors=True,
+    float64_reference=False,
     distributions=(),
 )
 TORCHSCRIPT = Format(
@@ -60,6 +65,7 @@ TORCHSCRIPT = Format(
     program_file="model.pt",
     calls_operator=True,
     numbers_tensors=True,
+    float64_reference=False,
     distributions=(),
 )
 
