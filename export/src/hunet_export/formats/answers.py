@@ -57,10 +57,9 @@ def run_in_openvino(path: Path) -> Run:
 
 
 def _load_aoti(version_directory: Path) -> dict[str, Run]:
-    import torch
     from torch._inductor import aoti_load_package
 
-    torch.ops.load_library(version_directory / OPERATOR_FILE)
+    _load_operator(version_directory)
     program = aoti_load_package(str(version_directory / AOTI.program_file))
     return {"AOTInductor": _in_torch(program)}
 
@@ -68,7 +67,7 @@ def _load_aoti(version_directory: Path) -> dict[str, Run]:
 def _load_torchscript(version_directory: Path) -> dict[str, Run]:
     import torch
 
-    torch.ops.load_library(version_directory / OPERATOR_FILE)
+    _load_operator(version_directory)
     return {"TorchScript": _in_torch(torch.jit.load(str(version_directory / TORCHSCRIPT.program_file)))}
 
 
@@ -77,6 +76,14 @@ _LOADERS: dict[str, Callable[[Path], dict[str, Run]]] = {
     AOTI.name: _load_aoti,
     TORCHSCRIPT.name: _load_torchscript,
 }
+
+
+def _load_operator(version_directory: Path) -> None:
+    """Loads the library, once in a process: torch ends one that registers an operator twice."""
+    import torch
+
+    if not hasattr(torch.ops.mamba_hunet, "selective_scan_2d"):
+        torch.ops.load_library(version_directory / OPERATOR_FILE)
 
 
 def _in_torch(program: Callable) -> Run:
