@@ -9,10 +9,15 @@ import click
 from hunet_client.errors import HunetError, UsageError
 from hunet_client.home import MODEL_REPOSITORY, WEIGHTS, find_home
 
+from hunet_export.formats.catalogue import FORMATS
+from hunet_export.manifest import DEFAULT_FORMAT
+
 if TYPE_CHECKING:
     from mamba_hunet.precision import Precision
 
     from hunet_export.sources import WeightsSource
+
+EXPORTS = "out/exports"
 
 
 @click.command(short_help="Export trained networks into the Triton model repository.")
@@ -37,7 +42,15 @@ if TYPE_CHECKING:
 @click.option(
     "--repository",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The Triton model repository.  [default: model_repository]",
+    help="The Triton model repository.  [default: model_repository; out/exports/FORMAT for other formats]",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([DEFAULT_FORMAT, *FORMATS]),
+    default=DEFAULT_FORMAT,
+    show_default=True,
+    help="What is written: pt2 for this project's Python backend, the others for a stock Triton or runtime.",
 )
 @click.option(
     "--precision",
@@ -50,6 +63,7 @@ def export(
     checkpoint: Path | None,
     weights_folder: Path | None,
     repository: Path | None,
+    format_name: str,
     precision: str | None,
     if_stale: bool,
 ) -> None:
@@ -61,7 +75,14 @@ def export(
     """
     if checkpoint is not None and weights_folder is not None:
         raise UsageError("--checkpoint", "says where the weights are, and so does --weights", "Give one of the two")
-    target = repository or find_home() / MODEL_REPOSITORY
+    if format_name != DEFAULT_FORMAT and (precision == "bfloat16" or if_stale):
+        raise UsageError(
+            f"--format {format_name}",
+            "is written in float32, and anew each time",
+            "Leave out --precision and --if-stale",
+        )
+    default_folder = MODEL_REPOSITORY if format_name == DEFAULT_FORMAT else f"{EXPORTS}/{format_name}"
+    target = repository or find_home() / default_folder
     _require_training_code()
     from hunet_client.async_client import DEFAULT_MODEL
     from mamba_hunet.memory import keep_freed_memory
@@ -78,7 +99,10 @@ def export(
         if ALL_MODELS in models and (skipped := without_weights(sources)):
             click.echo(f"skipped, no weights in {folder}: {', '.join(skipped)}")
     for source in sources:
-        _export(source, target, Precision(precision) if precision else native_precision(), if_stale)
+        if format_name == DEFAULT_FORMAT:
+            _export(source, target, Precision(precision) if precision else native_precision(), if_stale)
+        else:
+            _export_format(source, target, format_name)
 
 
 def _export(source: WeightsSource, repository: Path, precision: Precision, if_stale: bool) -> None:
@@ -94,6 +118,18 @@ def _export(source: WeightsSource, repository: Path, precision: Precision, if_st
     click.echo(f"{name}: read {source.weights}")
     manifest = publish(checkpoint, source.weights, repository, precision, click.echo)
     click.echo(f"{name}: exported to {repository / name / '1'} (weights {manifest.weights_sha256[:12]}, {precision})")
+
+
+def _export_format(source: WeightsSource, repository: Path, format_name: str) -> None:
+    from mamba_hunet.checkpoint import load_checkpoint
+
+    from hunet_export.formats.write import write_format
+
+    checkpoint = load_checkpoint(source.weights, source.model_name)
+    name = checkpoint.config.model_name
+    click.echo(f"{name}: read {source.weights}")
+    manifest = write_format(checkpoint, source.weights, repository, FORMATS[format_name], click.echo)
+    click.echo(f"{name}: {format_name} in {repository / name} (weights {manifest.weights_sha256[:12]})")
 
 
 def _require_training_code() -> None:

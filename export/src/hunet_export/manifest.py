@@ -17,6 +17,7 @@ OPERATOR_FILE = "operator.so"
 CANARY_FILE = "canary.npz"
 
 MANIFEST_VERSION = 2
+DEFAULT_FORMAT = "pt2"
 RESEARCH_USE_ONLY = "Research use only. Not a medical device; not for diagnosis or treatment."
 
 
@@ -36,7 +37,7 @@ class Manifest:
         software: distribution -> version. The torch that reads a program must be the one that wrote it. parity:
         largest absolute difference from the eager network's probabilities, by batch size, and the tolerance.
         accuracy: Dice on a phantom in each precision that was in question. canary_tolerance: how far an answer to the
-        canary may lie from the known one.
+        canary may lie from the known one. format: the kind of program, as `hunet export --format` names it.
     """
 
     model: str
@@ -52,6 +53,7 @@ class Manifest:
     accuracy: dict[str, float]
     canary_tolerance: float
     exported_at: str
+    format: str = DEFAULT_FORMAT
     manifest_version: int = MANIFEST_VERSION
     notice: str = RESEARCH_USE_ONLY
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +22,6 @@ from hunet_export.canary import CANARY_TOLERANCE, FlatCanaryError, choose_canary
 from hunet_export.description import ServedModel, describe
 from hunet_export.manifest import (
     CANARY_FILE,
-    MANIFEST_FILE,
     OPERATOR_FILE,
     PROGRAM_FILE,
     Manifest,
@@ -35,6 +31,7 @@ from hunet_export.manifest import (
 )
 from hunet_export.parity import PARITY_TOLERANCE, check_parity
 from hunet_export.program import ProbabilityNetwork, freeze
+from hunet_export.staging import move_into_place, staging_directory
 from hunet_export.triton_config import CONFIG_FILE, check_config, config_text
 
 MODEL_FILE = "model.py"
@@ -96,7 +93,7 @@ def publish(
     eager = ProbabilityNetwork(checkpoint.model, choice.precision).eval()
     say(f"tracing {model.name} in {choice.precision} for batches of 1 to {model.max_batch_size} slices")
     program = _freeze(eager, model)
-    with _staging_directory(repository / model.name) as staged:
+    with staging_directory(repository / model.name) as staged:
         _write_files(staged, program, eager)
         unproved = _manifest(checkpoint, weights, model, choice, staged)
         unproved.write(staged)
@@ -107,7 +104,7 @@ def publish(
         manifest.write(staged)
         if is_ours:
             config.write_text(config_text(model), encoding="utf-8")
-        _move_into_place(staged, repository / model.name / VERSION)
+        move_into_place(staged, repository / model.name / VERSION)
     say(f"probabilities differ by at most {max(differences.values()):.2g} (allowed: {PARITY_TOLERANCE:g})")
     return manifest
 
@@ -159,24 +156,3 @@ def _manifest(
 
 def _software() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("hunet-export", "mamba-hunet", "torch")}
-
-
-@contextmanager
-def _staging_directory(model_directory: Path) -> Iterator[Path]:
-    """A folder beside the version; gone afterwards, and so is a model folder made for nothing."""
-    is_new = not model_directory.exists()
-    model_directory.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".staging-", dir=model_directory) as staged:
-            yield Path(staged)
-    finally:
-        if is_new and not any(model_directory.iterdir()):
-            model_directory.rmdir()
-
-
-def _move_into_place(staged: Path, version_directory: Path) -> None:
-    """File by file, the manifest last: its digests tell a folder left half-way from a finished one."""
-    version_directory.mkdir(exist_ok=True)
-    files = sorted(staged.iterdir(), key=lambda path: path.name == MANIFEST_FILE)
-    for path in files:
-        os.replace(path, version_directory / path.name)
