@@ -14,11 +14,11 @@ OUT    ?= out/demo
 # CPU builds of torch; where this index cannot be reached, whatever else pip is configured with is used.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-PARTS   := protocol client preprocess_service model export deploy/local
+PARTS   := protocol client preprocess_service pacs_gateway model export deploy/local
 SOURCES := constraints.txt $(PARTS:%=%/pyproject.toml) $(wildcard model/setup.py model/CMakeLists.txt model/src/mamba_hunet/csrc/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench up lint
+.PHONY: help setup demo test bench up lint sanitize
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -33,8 +33,8 @@ $(VENV)/.ready: $(SOURCES)
 	@$(PIP) install --constraint constraints.txt setuptools cmake ninja
 	@$(PIP) install --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) --no-deps --constraint constraints.txt torch
 	@$(PIP) install --constraint constraints.txt torch
-	@echo "setup 2/4: protocol, client, preprocessing service"
-	@$(PIP) install --no-build-isolation --constraint constraints.txt -e protocol -e client -e preprocess_service
+	@echo "setup 2/4: protocol, client, preprocessing service, PACS gateway"
+	@$(PIP) install --no-build-isolation --constraint constraints.txt -e protocol -e client -e preprocess_service -e pacs_gateway
 	@echo "setup 3/4: networks, and the selective scan compiled for this machine"
 	@$(PIP) install --no-build-isolation --constraint constraints.txt -e model -e 'export[export]' -e deploy/local
 	@echo "setup 4/4: Triton Inference Server"
@@ -75,3 +75,10 @@ lint: $(VENV)/.ready-to-test
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
+
+# The C++ core under sanitizers, longer than the tests take for it.
+sanitize:
+	@mkdir -p out/sanitize
+	@for kind in address,undefined thread; do \
+	  echo "== $$kind"; tests/model/selective_scan/build_sanitized.sh $$kind out/sanitize/core || exit 1; \
+	  out/sanitize/core 300 || exit 1; done

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +22,7 @@ import pytest
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
+from hunet_client import SegmentationClient
 from hunet_client.settings import ClientSettings, RetryPolicy, Timeouts
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from hunet_protocol.v1 import preprocess_pb2_grpc
@@ -249,3 +253,27 @@ def _no_settings_from_outside(monkeypatch, tmp_path):
     monkeypatch.setenv("HUNET_STATE_DIR", str(tmp_path / "no-stack"))
     for name in ("HUNET_PREPROCESS_ADDRESS", "HUNET_TRITON_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def service_address():
+    """The real preprocessing service, in a process of its own."""
+    command = [sys.executable, "-m", "preprocess_service", "serve"]
+    free_ports = ["--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0"]
+    with subprocess.Popen([*command, *free_ports], stdout=subprocess.PIPE, text=True) as service:
+        yield json.loads(service.stdout.readline())["address"]
+        service.terminate()
+    assert service.returncode == 0
+
+
+@pytest.fixture
+def segment(stack, service_address):
+    """Segments with a model that says lesion where a slice's normalised intensity is above 4."""
+    stack.triton.predict = lambda slices: 1 / (1 + np.exp(4 - slices))
+    settings = stack.settings.model_copy(update={"preprocess_address": service_address})
+
+    def with_client(scan, **options):
+        with SegmentationClient(settings) as client:
+            return client.segment(scan, **options)
+
+    return with_client

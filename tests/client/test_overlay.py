@@ -3,8 +3,9 @@ import io
 import numpy as np
 import pytest
 from hunet_client.lesions import find_lesions
-from hunet_client.overlay import FOOTER_PX, HEADER_PX, MAX_SLICES, OUTLINE, Caption, headline, overlay_png
+from hunet_client.overlay import FOOTER_PX, HEADER_PX, MAX_SLICES, Caption, headline, overlay_png
 from hunet_client.slice_choice import choose_slices
+from hunet_client.slice_picture import OUTLINE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

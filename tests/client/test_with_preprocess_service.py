@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from hunet_client import SegmentationClient
 from hunet_client.errors import ScanRefusedError
 from hunet_client.nifti_output import mask_file
 from hunet_client.report import build_report
@@ -20,29 +16,6 @@ from hunet_client.report import build_report
 DATA = Path(os.environ.get("HUNET_DATA", Path(__file__).parents[3] / "shared" / "data"))
 QUALITY_COMPONENTS = ["contrast", "motion", "noise", "coverage", "resolution"]
 REAL_SCANS = sorted(DATA.glob("*/*/flair.nii.gz"))
-
-
-@pytest.fixture(scope="module")
-def service_address():
-    command = [sys.executable, "-m", "preprocess_service", "serve"]
-    free_ports = ["--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0"]
-    with subprocess.Popen([*command, *free_ports], stdout=subprocess.PIPE, text=True) as service:
-        yield json.loads(service.stdout.readline())["address"]
-        service.terminate()
-    assert service.returncode == 0
-
-
-@pytest.fixture
-def segment(stack, service_address):
-    """Segments with a model that says lesion where a slice's normalised intensity is above 4."""
-    stack.triton.predict = lambda slices: 1 / (1 + np.exp(4 - slices))
-    settings = stack.settings.model_copy(update={"preprocess_address": service_address})
-
-    def with_client(scan, **options):
-        with SegmentationClient(settings) as client:
-            return client.segment(scan, **options)
-
-    return with_client
 
 
 def head(orientation: str, spacing_mm: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

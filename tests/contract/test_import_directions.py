@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("protocol", "model", "export", "preprocess_service", "client", "deploy/local")
+SOURCES = ("protocol", "model", "export", "preprocess_service", "client", "deploy/local", "pacs_gateway")
 
 
 def lint_imports(pyproject: Path, python_path: list[Path]) -> subprocess.CompletedProcess[str]:
@@ -43,6 +43,9 @@ def test_every_contract_is_kept():
         ("preprocess_service/src/preprocess_service/pipeline/geometry.py", "import hunet_client.lesions"),
         ("protocol/src/hunet_protocol/__init__.py", "import hunet_client"),
         ("deploy/local/src/hunet_local/__init__.py", "import mamba_hunet"),
+        ("pacs_gateway/src/pacs_gateway/results/grid.py", "import torch"),
+        ("pacs_gateway/src/pacs_gateway/results/grid.py", "import preprocess_service.pipeline"),
+        ("client/src/hunet_client/lesions.py", "import pacs_gateway"),
     ],
 )
 def test_a_forbidden_import_is_noticed(tmp_path, module, line):

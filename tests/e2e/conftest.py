@@ -20,6 +20,15 @@ def checkpoint():
     return load_checkpoint(find_home() / WEIGHTS / f"{MODEL}.safetensors")
 
 
+@pytest.fixture(scope="session")
+def eager_network(checkpoint):
+    """The network behind it, in this process and in the precision that is served."""
+    from mamba_hunet.networks.inference_form import InferenceForm
+    from mamba_hunet.precision import native_precision
+
+    return InferenceForm(checkpoint.model, native_precision())
+
+
 @pytest.fixture
 def client(running_stack) -> Iterator[triton.InferenceServerClient]:
     with triton.InferenceServerClient(running_stack.state.triton_grpc_address) as connected:

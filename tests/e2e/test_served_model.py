@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -100,10 +101,10 @@ def counted(client: triton.InferenceServerClient, *, slices: int) -> Iterator[di
 
 
 @pytest.mark.parametrize("count", [1, 3, 16])
-def test_served_probabilities_are_the_eager_ones(client, checkpoint, slices_of, count):
+def test_served_probabilities_are_the_eager_ones(client, eager_network, slices_of, count):
     slices = slices_of(count)
     served = client.infer(MODEL, as_input(slices), outputs=wanting(PROBABILITY)).as_numpy(PROBABILITY)
-    eager = predict_slices(checkpoint.model, slices[:, 0])
+    eager = predict_slices(eager_network, slices[:, 0])
     np.testing.assert_allclose(served[:, 0], eager, rtol=0, atol=1e-4)
 
 
@@ -142,7 +143,7 @@ def test_requests_that_wait_are_computed_together(client, slices_of):
     assert counts["executions"] < 20
 
 
-def test_a_bad_request_of_a_batch_fails_alone(client, checkpoint, slices_of):
+def test_a_bad_request_of_a_batch_fails_alone(client, eager_network, slices_of):
     bad = slices_of(2)
     bad[1, 0, 100, 100] = np.nan
     crowd = Crowd(client)
@@ -158,7 +159,7 @@ def test_a_bad_request_of_a_batch_fails_alone(client, checkpoint, slices_of):
     assert "slice 1 of this request holds NaN or infinity" in results.pop(refused).message()
     assert all(isinstance(result, triton.InferResult) for result in results.values())
     for number, seed in expected.items():
-        eager = predict_slices(checkpoint.model, slices_of(1, seed)[:, 0])
+        eager = predict_slices(eager_network, slices_of(1, seed)[:, 0])
         np.testing.assert_allclose(results[number].as_numpy(PROBABILITY)[:, 0], eager, rtol=0, atol=1e-4)
 
 
@@ -237,9 +238,11 @@ def test_clients_cannot_change_what_is_served(client):
         client.unload_model(MODEL)
 
 
-def test_metrics_show_the_model(running_stack):
+def test_metrics_show_the_model_and_its_weights(running_stack, checkpoint):
     address = running_stack.state.triton_metrics_address
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as response:
         text = response.read().decode()
     assert 'nv_inference_request_success{model="mamba_hunet"' in text
     assert "nv_inference_request_summary_us" in text
+    (build,) = re.findall(r"^hunet_model_build_info{(.*)} 1", text, flags=re.MULTILINE)
+    assert f'weights="{checkpoint.sha256[:12]}"' in build

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from mamba_hunet.checkpoint import Checkpoint, CheckpointConfig
+from mamba_hunet.precision import Precision
 from mamba_hunet.selective_scan import selective_scan
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -77,5 +78,5 @@ def exported(tmp_path_factory, checkpoint_of, small_network) -> Path:
     from hunet_export.publish import publish
 
     repository = tmp_path_factory.mktemp("exported") / "model_repository"
-    publish(checkpoint_of(small_network), Path("small.safetensors"), repository, print)
+    publish(checkpoint_of(small_network), Path("small.safetensors"), repository, Precision.FLOAT32, print)
     return repository

@@ -18,11 +18,13 @@ def version(tmp_path):
         weights_file="w.safetensors",
         weights_sha256="ab" * 32,
         network={"name": "mamba_hunet", "options": {}},
+        precision="float32",
         description=plain(describe("mamba_hunet")),
         files={"model.pt2": sha256_of(tmp_path / "model.pt2")},
         config_sha256="cd" * 32,
         software={"torch": "2.13.0"},
         parity={},
+        accuracy={},
         canary_tolerance=1e-3,
         exported_at="2026-01-01T00:00:00+00:00",
     ).write(tmp_path)

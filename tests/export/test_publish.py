@@ -13,6 +13,7 @@ from hunet_export.manifest import Manifest, sha256_of
 from hunet_export.parity import PARITY_BATCH_SIZES, ParityError
 from hunet_export.publish import ExportError, is_current, publish
 from hunet_export.triton_config import ConfigMismatchError, check_config
+from mamba_hunet.precision import Precision
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -66,20 +67,22 @@ def test_a_program_that_answers_otherwise_is_not_written(tmp_path, checkpoint_of
     repository = tmp_path / "model_repository"
     repository.mkdir()
     with pytest.raises(ParityError, match="differs from the eager network"):
-        publish(checkpoint_of(two_faced_network), Path("w.safetensors"), repository, print)
+        publish(checkpoint_of(two_faced_network), Path("w.safetensors"), repository, Precision.FLOAT32, print)
     assert list(repository.iterdir()) == []
 
 
 def test_a_failed_export_leaves_an_earlier_one_as_it_was(own_copy, checkpoint_of, two_faced_network):
     before = files_under(own_copy)
     with pytest.raises(ParityError):
-        publish(checkpoint_of(two_faced_network), Path("w.safetensors"), own_copy, print)
+        publish(checkpoint_of(two_faced_network), Path("w.safetensors"), own_copy, Precision.FLOAT32, print)
     assert files_under(own_copy) == before
 
 
 def test_a_network_with_one_answer_to_everything_is_refused(tmp_path, checkpoint_of, constant_network):
     with pytest.raises(ExportError, match="no known answer could tell"):
-        publish(checkpoint_of(constant_network), Path("w.safetensors"), tmp_path / "repository", print)
+        publish(
+            checkpoint_of(constant_network), Path("w.safetensors"), tmp_path / "repository", Precision.FLOAT32, print
+        )
     assert not (tmp_path / "repository" / "mamba_hunet").exists()
 
 
@@ -89,7 +92,7 @@ def test_another_configuration_is_found_before_any_work(tmp_path, checkpoint_of,
     config.write_text('name: "mamba_hunet"\nbackend: "python"\nmax_batch_size: 4\n')
     said: list[str] = []
     with pytest.raises(ConfigMismatchError, match="max_batch_size"):
-        publish(checkpoint_of(small_network), Path("w.safetensors"), tmp_path, said.append)
+        publish(checkpoint_of(small_network), Path("w.safetensors"), tmp_path, Precision.FLOAT32, said.append)
     assert said == []
 
 
@@ -97,22 +100,22 @@ def test_a_configuration_that_an_export_wrote_follows_the_description(own_copy, 
     config = own_copy / "mamba_hunet" / "config.pbtxt"
     config.write_text(config.read_text().replace("count: 2", "count: 3"))
     rewrite_manifest(own_copy, config_sha256=sha256_of(config))
-    publish(small_checkpoint, Path("w.safetensors"), own_copy, print)
+    publish(small_checkpoint, Path("w.safetensors"), own_copy, Precision.FLOAT32, print)
     check_config(describe("mamba_hunet"), config)
 
 
 def test_an_export_is_current_until_weights_files_or_configuration_change(own_copy, small_checkpoint):
-    assert is_current(own_copy, small_checkpoint)
-    assert not is_current(own_copy, replace(small_checkpoint, sha256="0" * 64))
+    assert is_current(own_copy, small_checkpoint, Precision.FLOAT32)
+    assert not is_current(own_copy, replace(small_checkpoint, sha256="0" * 64), Precision.FLOAT32)
     version = own_copy / "mamba_hunet" / "1"
     for path in (version / "model.pt2", version / "model.py"):
         before = path.read_bytes()
         path.write_bytes(before + b"#")
-        assert not is_current(own_copy, small_checkpoint), path
+        assert not is_current(own_copy, small_checkpoint, Precision.FLOAT32), path
         path.write_bytes(before)
-    assert is_current(own_copy, small_checkpoint)
+    assert is_current(own_copy, small_checkpoint, Precision.FLOAT32)
     (own_copy / "mamba_hunet" / "config.pbtxt").unlink()
-    assert not is_current(own_copy, small_checkpoint)
+    assert not is_current(own_copy, small_checkpoint, Precision.FLOAT32)
 
 
 def test_an_export_with_an_earlier_model_file_is_not_current(own_copy, small_checkpoint):
@@ -120,11 +123,25 @@ def test_an_export_with_an_earlier_model_file_is_not_current(own_copy, small_che
     model_file.write_text("class TritonPythonModel: ...")
     files = Manifest.read(model_file.parent).files | {"model.py": sha256_of(model_file)}
     rewrite_manifest(own_copy, files=files)
-    assert not is_current(own_copy, small_checkpoint)
+    assert not is_current(own_copy, small_checkpoint, Precision.FLOAT32)
+
+
+def test_an_export_in_another_precision_is_not_current_unless_that_one_was_tried(own_copy, small_checkpoint):
+    assert not is_current(own_copy, small_checkpoint, Precision.BFLOAT16)
+    rewrite_manifest(own_copy, accuracy={"float32": 0.8, "bfloat16": 0.7})
+    assert is_current(own_copy, small_checkpoint, Precision.BFLOAT16)
+
+
+def test_an_export_in_bfloat16_says_so_and_what_it_finds(tmp_path, small_checkpoint):
+    publish(small_checkpoint, Path("w.safetensors"), tmp_path, Precision.BFLOAT16, print)
+    manifest = Manifest.read(tmp_path / "mamba_hunet" / "1")
+    assert manifest.precision == "bfloat16"
+    assert manifest.accuracy.keys() == {"float32", "bfloat16"}
+    assert manifest.accuracy["float32"] > 0
 
 
 def test_nothing_is_current_in_an_empty_repository(tmp_path, small_checkpoint):
-    assert not is_current(tmp_path, small_checkpoint)
+    assert not is_current(tmp_path, small_checkpoint, Precision.FLOAT32)
 
 
 def test_the_committed_model_is_the_packaged_one():

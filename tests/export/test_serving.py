@@ -37,11 +37,13 @@ def served(network: CountingNetwork) -> ServedNetwork:
         weights_file="w.safetensors",
         weights_sha256="ab" * 32,
         network={},
+        precision="float32",
         description=plain(model),
         files={},
         config_sha256="",
         software={},
         parity={},
+        accuracy={},
         canary_tolerance=1e-3,
         exported_at="",
     )

@@ -8,13 +8,14 @@ import pytest
 
 
 def write_case(folder: Path, seed: int, shape: tuple[int, int, int] = (48, 56, 6)) -> None:
-    """An ellipsoid of tissue with one bright spot, which is the lesion."""
+    """An ellipsoid of tissue with one bright and even spot, which is the lesion: about 5 in units of z."""
     rng = np.random.default_rng(seed)
     i, j, _ = np.indices(shape)
     head = ((i - shape[0] / 2) / 18) ** 2 + ((j - shape[1] / 2) / 22) ** 2 < 1
     lesions = np.zeros(shape, np.uint8)
     lesions[20:26, 24:30, 2:4] = 1
-    flair = head * (200 + 15 * rng.standard_normal(shape)) + lesions * 120 + np.abs(rng.standard_normal(shape))
+    texture = 15 * rng.standard_normal(shape) * (lesions == 0)
+    flair = head * (200 + texture) + lesions * 75 + np.abs(rng.standard_normal(shape))
     folder.mkdir(parents=True)
     affine = np.diag([-3.0, 3.0, 4.0, 1.0])
     for name, array in (("flair", flair.astype(np.int16)), ("lesions", lesions)):

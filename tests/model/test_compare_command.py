@@ -25,7 +25,7 @@ def evaluated(path: Path, network: str, shifts: dict[str, int]) -> str:
         found = agreement(np.roll(truth, shift, 0), truth, (1.0, 1.0, 3.0), slice_axis=2)
         rater2 = agreement(np.roll(truth, 1, 0), truth, (1.0, 1.0, 3.0), slice_axis=2)
         results.append(CaseResult("north", case, f"patient-{case[0]}", found, rater2 if case == "a" else None))
-    made_by = EvaluatedNetwork(network, f"{network}.safetensors", "0" * 64, 0.5, "hunet evaluate")
+    made_by = EvaluatedNetwork(network, f"{network}.safetensors", "0" * 64, "float32", 0.5, "hunet evaluate")
     path.write_text(rows_as_csv(made_by, results, trained_on=set()))
     return str(path)
 

@@ -14,7 +14,7 @@ from mamba_hunet.evaluation_csv import EvaluatedNetwork, SeenInTraining, read_ro
 from mamba_hunet.metrics import agreement
 from PIL import Image
 
-NETWORK = EvaluatedNetwork("mamba_hunet", "weights/a, b.safetensors", "ab" * 32, 0.5, "hunet evaluate --data 'my data'")
+NETWORK = EvaluatedNetwork("mamba_hunet", "a, b.safetensors", "ab" * 32, "float32", 0.5, "hunet evaluate --data x")
 
 
 class BrightIsLesion(torch.nn.Module):

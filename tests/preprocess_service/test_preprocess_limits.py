@@ -81,7 +81,7 @@ async def test_cancelling_frees_the_place(channel, counts, good):
     await eventually(lambda: _equals(counts("calls_in_flight", call="preprocess"), 1))
     leaving.call.cancel()
     await eventually(lambda: _equals(counts("calls_in_flight", call="preprocess"), 0))
-    assert await counts("calls_total", call="preprocess", outcome="cancelled") == 1
+    assert await counts("call_seconds_count", call="preprocess", outcome="cancelled") == 1
     following = SlowUpload(channel)
     await following.begin()
     assert len(await following.finish(good)) == 5
@@ -92,7 +92,7 @@ async def test_a_deadline_frees_the_place(channel, counts):
     late = SlowUpload(channel, timeout=0.3)
     await late.begin()
     assert (await late.failure()).code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    await eventually(lambda: _equals(counts("calls_total", call="preprocess", outcome="cancelled"), 1))
+    await eventually(lambda: _equals(counts("call_seconds_count", call="preprocess", outcome="cancelled"), 1))
     assert await counts("calls_in_flight", call="preprocess") == 0
 
 
@@ -103,7 +103,7 @@ async def test_a_caller_who_stalls_is_given_up(channel, counts):
     error = await stalled.failure()
     assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     await eventually(lambda: _equals(counts("calls_in_flight", call="preprocess"), 0))
-    assert await counts("calls_total", call="preprocess", outcome="timed_out") == 1
+    assert await counts("call_seconds_count", call="preprocess", outcome="timed_out") == 1
 
 
 @pytest.mark.parametrize("server_settings", [{"max_scans": 1, "idle_timeout_s": 0.5}])
@@ -117,7 +117,7 @@ async def test_a_caller_who_does_not_read_is_given_up(make_nifti, make_head, mak
         await deaf.begin()
         await deaf.call.write(pb.PreprocessRequest(chunk=content))
         await deaf.call.done_writing()
-        await eventually(lambda: _equals(counts("calls_total", call="preprocess", outcome="timed_out"), 1))
+        await eventually(lambda: _equals(counts("call_seconds_count", call="preprocess", outcome="timed_out"), 1))
         assert await counts("calls_in_flight", call="preprocess") == 0
         deaf.call.cancel()
 

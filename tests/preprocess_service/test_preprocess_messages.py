@@ -1,6 +1,7 @@
 """Manifests and slices survive the wire; damaged ones are refused."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from preprocess_service.pipeline import (
 )
 from preprocess_service.pipeline.manifest_checks import check_manifest
 from preprocess_service.pipeline.quality.result import Component, Measurement, Quality, Severity
-from preprocess_service.pipeline.scan import ScanFormat
+from preprocess_service.pipeline.scan import DicomSource, ScanFormat, SourceFrame
 
 from preprocess_service import messages
 
@@ -72,7 +73,13 @@ manifests = st.builds(
     software=st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=3).map(
         lambda versions: tuple(sorted(versions.items()))
     ),
-)
+    dicom=st.builds(
+        DicomSource,
+        st.text(max_size=9),
+        st.text(max_size=9),
+        st.lists(st.builds(SourceFrame, st.text(max_size=9), uint32), max_size=3).map(tuple),
+    ),
+).map(lambda manifest: manifest if manifest.format is ScanFormat.DICOM else replace(manifest, dicom=None))
 
 
 @given(manifests)
@@ -128,6 +135,17 @@ def test_options_of_a_later_version_are_refused():
         messages.prepare_options(pb.PreprocessOptions(slice_plane=9))
     with pytest.raises(RequestError, match="format 9"):
         messages.check_format(pb.PreprocessHeader(format=9))
+
+
+def test_a_dicom_manifest_names_a_frame_for_each_slice(good_manifest):
+    def as_dicom(frame_count):
+        def edit(manifest):
+            manifest.format = pb.SCAN_FORMAT_DICOM
+            manifest.source_frames.extend([pb.SourceFrame(sop_instance_uid="1.2", frame_number=1)] * frame_count)
+
+        return edit
+
+    assert tampered(good_manifest, as_dicom(good_manifest.shape[2] - 1)) == "bad_manifest"
 
 
 @pytest.fixture(scope="module")

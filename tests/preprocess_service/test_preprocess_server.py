@@ -1,6 +1,7 @@
 """The service over a real channel: what a good scan gets, what bad ones get, and that the next one works."""
 
 import gzip
+from importlib.metadata import version
 
 import grpc
 import numpy as np
@@ -134,8 +135,8 @@ async def test_predictions_come_back_as_the_volume(channel, good):
 
 
 BAD_SCANS = {
-    "not_nifti": lambda head, make: b"this is a text file, whatever its name says",
-    "dicom_not_supported": lambda head, make: bytes(128) + b"DICM" + bytes(100),
+    "not_a_scan": lambda head, make: b"this is a text file, whatever its name says",
+    "corrupt_dicom": lambda head, make: bytes(128) + b"DICM" + b"x" * 100,
     "truncated": lambda head, make: make(*head, compress=True)[:-2000],
     "corrupt_gzip": lambda head, make: make(*head, compress=True)[:-8] + bytes(8),
     "size_mismatch": lambda head, make: gzip.compress(make(*head) + bytes(50_000_000), compresslevel=1),
@@ -237,10 +238,39 @@ async def test_metrics_count_what_happened_and_tell_nothing_of_anyone(server, ch
     stub = preprocess_pb2_grpc.PreprocessServiceStub(channel)
     await refusal(stub.Preprocess(upload(b"junk", file_name="jane_doe.nii.gz")))
     text, value = await read_metrics(server)
-    assert value("hunet_preprocess_calls_total", call="preprocess", outcome="ok") == 1
-    assert value("hunet_preprocess_calls_total", call="preprocess", outcome="refused") == 1
-    assert value("hunet_preprocess_rejections_total", reason="not_nifti") == 1
+    assert value("hunet_preprocess_call_seconds_count", call="preprocess", outcome="ok") == 1
+    assert value("hunet_preprocess_call_seconds_count", call="preprocess", outcome="refused") == 1
+    assert value("hunet_preprocess_rejections_total", reason="not_a_scan") == 1
     assert value("hunet_preprocess_calls_in_flight", call="preprocess") == 0
     for stage in ("receive", "decode", "prepare", "slice", "stream"):
         assert value("hunet_preprocess_stage_seconds_count", stage=stage) >= 1
     assert "jane" not in text
+
+
+async def test_metrics_tell_what_scans_are_like(server, channel, good, read_metrics):
+    manifest, batches = await preprocess(channel, good)
+    certain = [
+        pb.SliceBatch(first_slice=b.first_slice, count=b.count, data=np.ones(b.count * 65536, "<f4").tobytes())
+        for b in batches
+    ]
+    _, volume = await restore(channel, manifest, certain)
+    _, value = await read_metrics(server)
+    # 5 mm pixels: the resolution is useless, and so is the scan.
+    assert value("hunet_preprocess_scan_quality_score_count") == 1
+    assert value("hunet_preprocess_scan_quality_score_bucket", le="0.1") == 1
+    assert value("hunet_preprocess_component_quality_score_sum", component="resolution") == 0
+    assert value("hunet_preprocess_quality_flags_total", flag="coarse_pixels") == 1
+    assert value("hunet_preprocess_quality_flags_total", flag="noisy") == 0
+    assert value("hunet_preprocess_scan_slices_sum") == 30
+    assert value("hunet_preprocess_lesion_load_ml_sum") == pytest.approx((volume >= 0.5).sum() * 0.125)
+    assert value("hunet_preprocess_lesion_load_ml_sum") > 0
+
+
+async def test_metrics_tell_of_places_and_of_waiting_for_one(server, channel, good, read_metrics):
+    await preprocess(channel, good)
+    text, value = await read_metrics(server)
+    places = value("hunet_preprocess_places", call="preprocess")
+    assert places >= 1
+    assert value("hunet_preprocess_places", call="restore") == 2 * places
+    assert value("hunet_preprocess_stage_seconds_count", stage="wait") == 1
+    assert f'hunet_preprocess_service="{version("hunet-preprocess-service")}"' in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from types import TracebackType
 from typing import Self, get_args
 
@@ -14,6 +15,7 @@ from hunet_client.deadline import Deadline
 from hunet_client.errors import DeadlineExceededError, UsageError
 from hunet_client.grpc_preprocess import GrpcPreprocessTransport
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD, find_lesions
+from hunet_client.open_scan import open_scan
 from hunet_client.plane_runs import ProgressCallback, read_planes
 from hunet_client.scan_run import Route
 from hunet_client.scan_source import ScanSource
@@ -68,7 +70,7 @@ class AsyncSegmentationClient:
 
     async def segment(
         self,
-        scan: str | os.PathLike[str] | bytes,
+        scan: str | os.PathLike[str] | bytes | ScanSource,
         *,
         file_name: str | None = None,
         model: str = DEFAULT_MODEL,
@@ -79,7 +81,9 @@ class AsyncSegmentationClient:
         progress: ProgressCallback | None = None,
         deadline_s: float | None = None,
     ) -> Segmentation:
-        """Segments one scan: a NIfTI file, or the bytes of one.
+        """Segments one scan: a NIfTI file, a folder, zip or file of DICOM, or the bytes of a NIfTI file or a zip of
+        one DICOM series. Of a folder with several series the FLAIR is chosen (see `open_scan`, whose result may be
+        given too).
 
         Lesions are where the probability is at least `threshold`, (0, 1]; those under `min_lesion_ml`
         millilitres are dropped. A scan of near-isotropic voxels is read in all three planes and averaged, which
@@ -92,7 +96,7 @@ class AsyncSegmentationClient:
         """
         _check_options(threshold, min_lesion_ml, priority, deadline_s)
         started = time.monotonic()
-        source = ScanSource(scan, file_name)
+        source = await anyio.to_thread.run_sync(partial(_source, scan, file_name))
         deadline = Deadline.after(deadline_s or self.settings.timeouts.scan_s)
         with anyio.move_on_after(deadline.total_s):
             route = Route(
@@ -134,6 +138,12 @@ class AsyncSegmentationClient:
             await self._preprocess.connect(connect_s)
             self._max_batch_slices[model] = await self._inference.connect(model, connect_s)
         return min(self.settings.batch_slices, self._max_batch_slices[model])
+
+
+def _source(scan: str | os.PathLike[str] | bytes | ScanSource, file_name: str | None) -> ScanSource:
+    if isinstance(scan, (str, bytes, os.PathLike)):
+        return open_scan(scan, file_name=file_name)
+    return scan
 
 
 def _check_options(threshold: float, min_lesion_ml: float, priority: str, deadline_s: float | None) -> None:

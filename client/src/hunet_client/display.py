@@ -61,7 +61,8 @@ class Hanging:
 
     def slice(self, volume: NDArray, number: int) -> NDArray:
         """(rows, columns): slice ``number`` of a volume (i, j, k), counted along the volume's own axis."""
-        picture = np.take(volume, number, axis=self.slice_axis)
+        # Not numpy.take, which first copies a whole volume that is not in C order.
+        picture = np.moveaxis(volume, self.slice_axis, 0)[number]
         if self.row_axis > self.column_axis:
             picture = picture.T
         return picture[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hunet_client.atomic_write import write_atomically
-from hunet_client.display import read_volume
 from hunet_client.errors import HunetError
 from hunet_client.nifti_output import mask_file, probability_file
 from hunet_client.overlay import segmentation_overlay
 from hunet_client.report import Report
+from hunet_client.scan_source import ScanSource
 from hunet_client.segmentation import Segmentation
 
 
@@ -33,17 +33,17 @@ def prepare_folder(folder: Path) -> None:
 
 
 def write_outputs(
-    segmentation: Segmentation, report: Report, scan: Path, folder: Path, *, with_probability: bool
+    segmentation: Segmentation, report: Report, source: ScanSource, folder: Path, *, with_probability: bool
 ) -> OutputFiles:
     """Writes mask, report, picture and, if asked for, probability into `folder`, made if there is none.
 
     Each file appears whole or not at all. A probability that an earlier run left is removed when this one
-    writes none, so that the files of a folder belong together. scan: the file that was segmented, for the
+    writes none, so that the files of a folder belong together. source: the scan that was segmented, for the
     picture. Raises HunetError.
     """
     header = segmentation.manifest.nifti_header
     mask = mask_file(segmentation.mask, header)
-    overlay = segmentation_overlay(read_volume(scan), segmentation)
+    overlay = segmentation_overlay(source.volume(segmentation.manifest), segmentation)
     files = OutputFiles(
         mask=folder / "mask.nii.gz",
         report=folder / "report.json",

@@ -29,6 +29,13 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class DicomSeries(_Part):
+    """The series that a DICOM scan was read from; nothing about the patient."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+
+
 class InputScan(_Part):
     """The scan as it was sent."""
 
@@ -37,6 +44,7 @@ class InputScan(_Part):
     bytes: int = Field(ge=0)
     shape: tuple[int, int, int] = Field(description="Voxels along i, j, k")
     spacing_mm: tuple[float, float, float] = Field(description="Edge lengths of a voxel along i, j, k")
+    dicom: DicomSeries | None = Field(default=None, description="Null for a scan that is not DICOM")
 
 
 class ReportedLesion(_Part):
@@ -138,7 +146,7 @@ class Report(_Part):
     """Lesions of multiple sclerosis on one FLAIR scan. Research use only."""
 
     # The first number changes when a reader of the old report could misread the new one.
-    schema_version: Literal["1.1"] = "1.1"
+    schema_version: Literal["1.2"] = "1.2"
     research_use_only: str = RESEARCH_USE_ONLY
     input: InputScan
     lesion_count: int = Field(ge=0)
@@ -166,6 +174,7 @@ def build_report(segmentation: Segmentation) -> Report:
             bytes=manifest.input_bytes,
             shape=_triple(manifest.shape),
             spacing_mm=_triple(manifest.spacing_mm),
+            dicom=_dicom(manifest),
         ),
         lesion_count=len(found.lesions),
         total_volume_ml=_rounded(found.total_volume_ml),
@@ -185,6 +194,12 @@ def build_report(segmentation: Segmentation) -> Report:
             software=dict(manifest.software) | {name: version(name) for name in _SOFTWARE},
         ),
     )
+
+
+def _dicom(manifest: pb.Manifest) -> DicomSeries | None:
+    if manifest.format != pb.SCAN_FORMAT_DICOM:
+        return None
+    return DicomSeries(study_instance_uid=manifest.study_instance_uid, series_instance_uid=manifest.series_instance_uid)
 
 
 def _row(lesion: Lesion, spacing_mm: tuple[float, float, float]) -> ReportedLesion:

@@ -11,9 +11,9 @@ from hunet_client.errors import UsageError
 def result_folders(scans: tuple[Path, ...], output: Path) -> tuple[Path, ...]:
     """One folder a scan, in the same order: `output` itself for one scan, else `output/<name>`.
 
-    The name is the file's without `.nii` or `.nii.gz`; files of one name in different folders
-    (`p1/flair.nii.gz`, `p2/flair.nii.gz`) get their folder's name before it. Raises UsageError where that
-    does not tell them apart.
+    The name is the folder's, or the file's without `.nii`, `.nii.gz`, `.zip` or `.dcm`; scans of one name in
+    different folders (`p1/flair.nii.gz`, `p2/flair.nii.gz`) get their folder's name before it. Raises UsageError
+    where that does not tell them apart.
     """
     if len(scans) == 1:
         return (output,)
@@ -35,4 +35,7 @@ def result_folders(scans: tuple[Path, ...], output: Path) -> tuple[Path, ...]:
 
 
 def _stem(scan: Path) -> str:
-    return scan.name.removesuffix(".gz").removesuffix(".nii")
+    name = scan.resolve().name if scan.is_dir() else scan.name
+    for suffix in (".gz", ".nii", ".zip", ".dcm"):
+        name = name.removesuffix(suffix)
+    return name

@@ -1,38 +1,58 @@
-"""Where a scan's bytes come from."""
+"""Where a scan's bytes come from, and its voxels for the picture."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Protocol
 
 import anyio
+import numpy as np
+from hunet_protocol.v1 import preprocess_pb2 as pb
+from numpy.typing import NDArray
 
+from hunet_client.display import read_volume
 from hunet_client.errors import InputError
 
 CHUNK_BYTES = 1024 * 1024
 
 
-class ScanSource:
-    """A scan file, or its bytes; can be read from its beginning more than once.
+class ScanSource(Protocol):
+    """One scan; can be read from its beginning more than once, and gives the same bytes each time."""
 
-    Raises InputError when there is nothing to read.
-    """
+    @property
+    def file_name(self) -> str:
+        """What errors and the report call the scan."""
 
-    def __init__(self, scan: str | os.PathLike[str] | bytes, file_name: str | None = None) -> None:
-        """`file_name` is what errors and the report call the scan; by default the file's own name."""
-        self._scan = scan if isinstance(scan, bytes) else Path(scan)
-        if isinstance(self._scan, bytes):
+    @property
+    def explanation(self) -> str:
+        """How the scan was chosen among others, for people; empty where there was no choice."""
+
+    def chunks(self) -> AsyncGenerator[bytes]:
+        """The bytes to send, in order, at most 1 MiB at a time, read as they are asked for. Raises InputError."""
+
+    def volume(self, manifest: pb.Manifest) -> NDArray[np.float32]:
+        """The voxels (i, j, k) on the manifest's grid, for showing. Raises InputError."""
+
+
+class FileSource:
+    """A scan file, or its bytes, sent as it is. Raises InputError when there is nothing to read."""
+
+    explanation = ""
+
+    def __init__(self, scan: Path | bytes, file_name: str | None = None) -> None:
+        """`file_name`: by default the file's own name."""
+        self._scan = scan
+        if isinstance(scan, bytes):
             self.file_name = file_name or "scan.nii.gz"
             return
-        self.file_name = file_name or self._scan.name
-        if not self._scan.exists():
-            raise InputError(str(self._scan), "no such file", "Check the path")
-        if not self._scan.is_file():
-            raise InputError(str(self._scan), "is not a file", "Name one .nii or .nii.gz file")
+        self.file_name = file_name or scan.name
+        if not scan.exists():
+            raise InputError(str(scan), "no such file", "Check the path")
+        if not scan.is_file():
+            raise InputError(str(scan), "is not a file", "Name one .nii or .nii.gz file, or a folder of DICOM files")
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """The file's bytes in order, at most 1 MiB at a time, read as they are asked for."""
         if isinstance(self._scan, bytes):
             for start in range(0, len(self._scan), CHUNK_BYTES):
                 yield self._scan[start : start + CHUNK_BYTES]
@@ -44,3 +64,6 @@ class ScanSource:
         except OSError as exc:
             what = f"cannot be read: {exc.strerror}"
             raise InputError(str(self._scan), what, "Check its permissions") from exc
+
+    def volume(self, manifest: pb.Manifest) -> NDArray[np.float32]:
+        return read_volume(self._scan)

@@ -20,6 +20,7 @@ from hunet_client.notice import RESEARCH_USE_ONLY
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the results; with several scans, one folder inside it for each.",
 )
+@click.option("--series", "series_uid", metavar="UID", help="Which series of a DICOM study, by SeriesInstanceUID.")
 @click.option("--model", default="mamba_hunet", show_default=True, help="Name of the model in Triton.")
 @click.option(
     "--threshold",
@@ -63,9 +64,10 @@ def segment(
     triton_address: str | None,
     **options: Any,
 ) -> None:
-    """Segment multiple-sclerosis lesions on FLAIR scans (.nii, .nii.gz).
+    """Segment multiple-sclerosis lesions on FLAIR scans: .nii, .nii.gz, or DICOM as a folder, zip or enhanced file.
 
-    Each scan's folder gets mask.nii.gz on the scan's own grid, report.json with the lesion table, and
+    In a DICOM study the FLAIR is found and the reason printed; when in doubt the candidates are listed, and
+    --series decides. Each scan's folder gets mask.nii.gz on the scan's own grid, report.json with the lesion table, and
     overlay.png. The services are those that `hunet up` runs, unless addresses are given here or in the
     environment (HUNET_PREPROCESS_ADDRESS, HUNET_TRITON_ADDRESS). A scan that cannot be segmented does not
     stop the others.
@@ -93,6 +95,7 @@ def segment(
                     scan,
                     folder,
                     with_probability=probability,
+                    explain=lambda text: click.echo(text, err=True),
                     model=model,
                     priority="urgent" if urgent else "routine",
                     progress=progress,

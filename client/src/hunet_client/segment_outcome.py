@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hunet_client.errors import HunetError
+from hunet_client.open_scan import open_scan
 from hunet_client.output_files import OutputFiles, write_outputs
 from hunet_client.report import Report, build_report
 from hunet_client.sync_client import SegmentationClient
@@ -31,15 +33,30 @@ class FailedScan:
 
 
 def segment_to_folder(
-    client: SegmentationClient, scan: Path, folder: Path, *, with_probability: bool, **options: Any
+    client: SegmentationClient,
+    scan: Path,
+    folder: Path,
+    *,
+    series_uid: str | None,
+    with_probability: bool,
+    explain: Callable[[str], None],
+    **options: Any,
 ) -> SegmentedScan | FailedScan:
-    """Segments one scan and writes its files; `options` are those of `SegmentationClient.segment`."""
+    """Segments one scan and writes its files; `options` are those of `SegmentationClient.segment`.
+
+    `explain` is told how a DICOM series was chosen.
+    """
+    source_name = scan.name
     try:
-        segmentation = client.segment(scan, **options)
+        source = open_scan(scan, series_uid=series_uid)
+        source_name = source.file_name
+        if source.explanation:
+            explain(f"{scan}: * is the FLAIR\n{source.explanation}")
+        segmentation = client.segment(source, **options)
         report = build_report(segmentation)
-        files = write_outputs(segmentation, report, scan, folder, with_probability=with_probability)
+        files = write_outputs(segmentation, report, source, folder, with_probability=with_probability)
     except HunetError as error:
-        if error.subject == scan.name:
+        if error.subject == source_name:
             # Several scans of one batch may have one name.
             error.subject = str(scan)
         return FailedScan(scan, error)

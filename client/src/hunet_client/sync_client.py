@@ -14,6 +14,7 @@ from anyio.from_thread import start_blocking_portal
 from hunet_client.async_client import DEFAULT_MODEL, AsyncSegmentationClient
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD
 from hunet_client.plane_runs import ProgressCallback
+from hunet_client.scan_source import ScanSource
 from hunet_client.segmentation import Segmentation
 from hunet_client.settings import ClientSettings
 from hunet_client.transport import InferenceTransport, PreprocessTransport, Priority
@@ -59,7 +60,7 @@ class SegmentationClient:
 
     def segment(
         self,
-        scan: str | os.PathLike[str] | bytes,
+        scan: str | os.PathLike[str] | bytes | ScanSource,
         *,
         file_name: str | None = None,
         model: str = DEFAULT_MODEL,

@@ -9,8 +9,15 @@ import click
 from hunet_client.errors import HunetError, UsageError
 from hunet_client.home import MODEL_REPOSITORY, WEIGHTS, find_home
 
+from hunet_export.formats.catalogue import FORMATS
+from hunet_export.manifest import DEFAULT_FORMAT
+
 if TYPE_CHECKING:
+    from mamba_hunet.precision import Precision
+
     from hunet_export.sources import WeightsSource
+
+EXPORTS = "out/exports"
 
 
 @click.command(short_help="Export trained networks into the Triton model repository.")
@@ -35,7 +42,20 @@ if TYPE_CHECKING:
 @click.option(
     "--repository",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The Triton model repository.  [default: model_repository]",
+    help="The Triton model repository.  [default: model_repository; out/exports/FORMAT for other formats]",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([DEFAULT_FORMAT, *FORMATS]),
+    default=DEFAULT_FORMAT,
+    show_default=True,
+    help="What is written: pt2 for this project's Python backend, the others for a stock Triton or runtime.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    help="What matrices and kernels multiply in.  [default: bfloat16 where this processor does so natively]",
 )
 @click.option("--if-stale", is_flag=True, help="Leave a network that the repository already holds as it is.")
 def export(
@@ -43,19 +63,30 @@ def export(
     checkpoint: Path | None,
     weights_folder: Path | None,
     repository: Path | None,
+    format_name: str,
+    precision: str | None,
     if_stale: bool,
 ) -> None:
     """Export trained networks into the Triton model repository.
 
     Each exported program is compared with the network itself, over several batch sizes, before anything of it is
-    written. Research use only.
+    written; bfloat16 is
+    taken only where the network finds in a phantom what it finds in float32. Research use only.
     """
     if checkpoint is not None and weights_folder is not None:
         raise UsageError("--checkpoint", "says where the weights are, and so does --weights", "Give one of the two")
-    target = repository or find_home() / MODEL_REPOSITORY
+    if format_name != DEFAULT_FORMAT and (precision == "bfloat16" or if_stale):
+        raise UsageError(
+            f"--format {format_name}",
+            "is written in float32, and anew each time",
+            "Leave out --precision and --if-stale",
+        )
+    default_folder = MODEL_REPOSITORY if format_name == DEFAULT_FORMAT else f"{EXPORTS}/{format_name}"
+    target = repository or find_home() / default_folder
     _require_training_code()
     from hunet_client.async_client import DEFAULT_MODEL
     from mamba_hunet.memory import keep_freed_memory
+    from mamba_hunet.precision import Precision, native_precision
 
     from hunet_export.sources import ALL_MODELS, from_folder, one_checkpoint, without_weights
 
@@ -68,22 +99,37 @@ def export(
         if ALL_MODELS in models and (skipped := without_weights(sources)):
             click.echo(f"skipped, no weights in {folder}: {', '.join(skipped)}")
     for source in sources:
-        _export(source, target, if_stale)
+        if format_name == DEFAULT_FORMAT:
+            _export(source, target, Precision(precision) if precision else native_precision(), if_stale)
+        else:
+            _export_format(source, target, format_name)
 
 
-def _export(source: WeightsSource, repository: Path, if_stale: bool) -> None:
+def _export(source: WeightsSource, repository: Path, precision: Precision, if_stale: bool) -> None:
     from mamba_hunet.checkpoint import load_checkpoint
 
     from hunet_export.publish import is_current, publish
 
     checkpoint = load_checkpoint(source.weights, source.model_name)
     name = checkpoint.config.model_name
-    if if_stale and is_current(repository, checkpoint):
+    if if_stale and is_current(repository, checkpoint, precision):
         click.echo(f"{name}: {repository} already holds {source.weights.name}")
         return
     click.echo(f"{name}: read {source.weights}")
-    manifest = publish(checkpoint, source.weights, repository, click.echo)
-    click.echo(f"{name}: exported to {repository / name / '1'} (weights {manifest.weights_sha256[:12]})")
+    manifest = publish(checkpoint, source.weights, repository, precision, click.echo)
+    click.echo(f"{name}: exported to {repository / name / '1'} (weights {manifest.weights_sha256[:12]}, {precision})")
+
+
+def _export_format(source: WeightsSource, repository: Path, format_name: str) -> None:
+    from mamba_hunet.checkpoint import load_checkpoint
+
+    from hunet_export.formats.write import write_format
+
+    checkpoint = load_checkpoint(source.weights, source.model_name)
+    name = checkpoint.config.model_name
+    click.echo(f"{name}: read {source.weights}")
+    manifest = write_format(checkpoint, source.weights, repository, FORMATS[format_name], click.echo)
+    click.echo(f"{name}: {format_name} in {repository / name} (weights {manifest.weights_sha256[:12]})")
 
 
 def _require_training_code() -> None:

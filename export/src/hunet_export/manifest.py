@@ -16,7 +16,8 @@ PROGRAM_FILE = "model.pt2"
 OPERATOR_FILE = "operator.so"
 CANARY_FILE = "canary.npz"
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+DEFAULT_FORMAT = "pt2"
 RESEARCH_USE_ONLY = "Research use only. Not a medical device; not for diagnosis or treatment."
 
 
@@ -30,25 +31,29 @@ class Manifest:
 
     Attributes:
         model: the served model's name. weights_file, weights_sha256: the checkpoint that it was exported
-        from. network: the network's name and constructor options, as the checkpoint gives them. description:
-        `hunet_export.description.ServedModel` as plain data. files: file name in the version directory ->
-        SHA-256. config_sha256: of the config.pbtxt that the description gives. software: distribution ->
-        version. The torch that reads a program must be the one that wrote it. parity: largest absolute
-        difference from the eager network's probabilities, by batch size, and the tolerance. canary_tolerance:
-        how far an answer to the canary may lie from the known one.
+        from. network: the network's name and constructor options, as the checkpoint gives them. precision: "float32"
+        or "bfloat16", that it computes in. description: `hunet_export.description.ServedModel` as plain data. files:
+        file name in the version directory -> SHA-256. config_sha256: of the config.pbtxt that the description gives.
+        software: distribution -> version. The torch that reads a program must be the one that wrote it. parity:
+        largest absolute difference from the eager network's probabilities, by batch size, and the tolerance.
+        accuracy: Dice on a phantom in each precision that was in question. canary_tolerance: how far an answer to the
+        canary may lie from the known one. format: the kind of program, as `hunet export --format` names it.
     """
 
     model: str
     weights_file: str
     weights_sha256: str
     network: dict[str, Any]
+    precision: str
     description: dict[str, Any]
     files: dict[str, str]
     config_sha256: str
     software: dict[str, str]
     parity: dict[str, Any]
+    accuracy: dict[str, float]
     canary_tolerance: float
     exported_at: str
+    format: str = DEFAULT_FORMAT
     manifest_version: int = MANIFEST_VERSION
     notice: str = RESEARCH_USE_ONLY
 

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +29,16 @@ class ParityError(HunetError):
     """The exported program answers otherwise than the eager network, or not at all."""
 
 
-def check_parity(eager: nn.Module, version_directory: Path) -> dict[int, float]:
+def check_parity(
+    eager: nn.Module, version_directory: Path, loader: Sequence[str] = ("hunet_export.parity",)
+) -> dict[int, float]:
     """The largest absolute difference of probabilities for each batch size.
 
     Args:
         eager: (n, 1, 256, 256) slices -> probabilities.
         version_directory: staged, with program, operator, canary and manifest.
+        loader: the module that the new process runs, and its first arguments. After them it is given the version
+            directory and a folder of cases, and prints their differences, a JSON object by batch size.
 
     Raises:
         ParityError: a difference above 1e-4, a NaN, or a version that does not load.
@@ -44,7 +49,7 @@ def check_parity(eager: nn.Module, version_directory: Path) -> dict[int, float]:
             with torch.inference_mode():
                 probability = eager(torch.from_numpy(slices)).numpy()
             np.savez(Path(folder) / f"{batch_size}.npz", slices=slices, probability=probability)
-        differences = _served_differences(version_directory, Path(folder))
+        differences = _served_differences(loader, version_directory, Path(folder))
     for batch_size, difference in differences.items():
         if not difference <= PARITY_TOLERANCE:
             raise ParityError(
@@ -56,8 +61,8 @@ def check_parity(eager: nn.Module, version_directory: Path) -> dict[int, float]:
     return differences
 
 
-def _served_differences(version_directory: Path, cases: Path) -> dict[int, float]:
-    command = [sys.executable, "-m", "hunet_export.parity", str(version_directory), str(cases)]
+def _served_differences(loader: Sequence[str], version_directory: Path, cases: Path) -> dict[int, float]:
+    command = [sys.executable, "-m", *loader, str(version_directory), str(cases)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         reason = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]

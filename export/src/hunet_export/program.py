@@ -1,8 +1,10 @@
-"""The eager network as the program that is served: probabilities for any batch size, by `torch.export`."""
+"""The network in its inference form as the program that is served: probabilities for any batch size."""
 
 from __future__ import annotations
 
 import torch
+from mamba_hunet.networks.inference_form import InferenceForm
+from mamba_hunet.precision import Precision
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
@@ -12,9 +14,9 @@ from hunet_export.description import SLICE_DIMS
 class ProbabilityNetwork(nn.Module):
     """A network's logits as lesion probabilities: (n, 1, 256, 256) float32 -> same shape, in [0, 1]."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, precision: Precision = Precision.FLOAT32) -> None:
         super().__init__()
-        self.network = network
+        self.network = InferenceForm(network, precision)
 
     def forward(self, slices: Tensor) -> Tensor:
         return torch.sigmoid(self.network(slices))

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +13,15 @@ from pathlib import Path
 import torch
 from hunet_client.errors import HunetError
 from mamba_hunet.checkpoint import Checkpoint
+from mamba_hunet.precision import Precision
 from mamba_hunet.selective_scan import library_path
 from torch.export import ExportedProgram
 
+from hunet_export.accuracy import PrecisionChoice, choose_precision
 from hunet_export.canary import CANARY_TOLERANCE, FlatCanaryError, choose_canary
 from hunet_export.description import ServedModel, describe
 from hunet_export.manifest import (
     CANARY_FILE,
-    MANIFEST_FILE,
     OPERATOR_FILE,
     PROGRAM_FILE,
     Manifest,
@@ -33,6 +31,7 @@ from hunet_export.manifest import (
 )
 from hunet_export.parity import PARITY_TOLERANCE, check_parity
 from hunet_export.program import ProbabilityNetwork, freeze
+from hunet_export.staging import move_into_place, staging_directory
 from hunet_export.triton_config import CONFIG_FILE, check_config, config_text
 
 MODEL_FILE = "model.py"
@@ -46,8 +45,8 @@ class ExportError(HunetError):
     """The network cannot become a served model."""
 
 
-def is_current(repository: Path, checkpoint: Checkpoint) -> bool:
-    """Whether the repository already holds this checkpoint, exported by the software that is installed now."""
+def is_current(repository: Path, checkpoint: Checkpoint, precision: Precision) -> bool:
+    """Whether the repository already holds this checkpoint so, exported by the software that is installed now."""
     model = describe(checkpoint.config.model_name)
     version_directory = repository / model.name / VERSION
     try:
@@ -57,6 +56,7 @@ def is_current(repository: Path, checkpoint: Checkpoint) -> bool:
         return False
     return (
         manifest.weights_sha256 == checkpoint.sha256
+        and (manifest.precision == precision or precision in manifest.accuracy)
         and manifest.files[OPERATOR_FILE] == sha256_of(library_path())
         and manifest.files[MODEL_FILE] == sha256_of(_MODEL_SOURCE)
         and (repository / model.name / CONFIG_FILE).is_file()
@@ -65,13 +65,16 @@ def is_current(repository: Path, checkpoint: Checkpoint) -> bool:
     )
 
 
-def publish(checkpoint: Checkpoint, weights: Path, repository: Path, say: Callable[[str], None]) -> Manifest:
+def publish(
+    checkpoint: Checkpoint, weights: Path, repository: Path, precision: Precision, say: Callable[[str], None]
+) -> Manifest:
     """Exports a loaded checkpoint as `<repository>/<model>/1/`.
 
     Args:
         checkpoint: what `weights` holds, loaded.
         weights: the checkpoint's file; only its name is recorded.
         repository: a Triton model repository; the model's folder is made if it is not there.
+        precision: that the program is to compute in; float32 all the same where bfloat16 would change its results.
         say: told what is being done, one line at a time.
 
     Raises:
@@ -84,12 +87,15 @@ def publish(checkpoint: Checkpoint, weights: Path, repository: Path, say: Callab
     is_ours = not config.exists() or sha256_of(config) == _exported_config_sha256(repository / model.name)
     if not is_ours:
         check_config(model, config)
-    eager = ProbabilityNetwork(checkpoint.model).eval()
-    say(f"tracing {model.name} for batches of 1 to {model.max_batch_size} slices")
+    choice = choose_precision(checkpoint.model, precision, model.mask_threshold)
+    if choice.precision is not precision:
+        say(f"{precision} would change what is found, Dice on a phantom {choice.dice}: {choice.precision} it is")
+    eager = ProbabilityNetwork(checkpoint.model, choice.precision).eval()
+    say(f"tracing {model.name} in {choice.precision} for batches of 1 to {model.max_batch_size} slices")
     program = _freeze(eager, model)
-    with _staging_directory(repository / model.name) as staged:
+    with staging_directory(repository / model.name) as staged:
         _write_files(staged, program, eager)
-        unproved = _manifest(checkpoint, weights, model, staged)
+        unproved = _manifest(checkpoint, weights, model, choice, staged)
         unproved.write(staged)
         say("comparing with the eager network, in a process that loads it as Triton will")
         differences = check_parity(eager, staged)
@@ -98,7 +104,7 @@ def publish(checkpoint: Checkpoint, weights: Path, repository: Path, say: Callab
         manifest.write(staged)
         if is_ours:
             config.write_text(config_text(model), encoding="utf-8")
-        _move_into_place(staged, repository / model.name / VERSION)
+        move_into_place(staged, repository / model.name / VERSION)
     say(f"probabilities differ by at most {max(differences.values()):.2g} (allowed: {PARITY_TOLERANCE:g})")
     return manifest
 
@@ -128,12 +134,16 @@ def _write_files(staged: Path, program: ExportedProgram, eager: ProbabilityNetwo
         raise ExportError("canary", str(exc), "Train the network further, or choose another checkpoint.") from exc
 
 
-def _manifest(checkpoint: Checkpoint, weights: Path, model: ServedModel, staged: Path) -> Manifest:
+def _manifest(
+    checkpoint: Checkpoint, weights: Path, model: ServedModel, choice: PrecisionChoice, staged: Path
+) -> Manifest:
     return Manifest(
         model=model.name,
         weights_file=weights.name,
         weights_sha256=checkpoint.sha256,
         network={"name": checkpoint.config.model_name, "options": checkpoint.config.model_options},
+        precision=choice.precision,
+        accuracy=choice.dice,
         description=plain(model),
         files={name: sha256_of(staged / name) for name in _DIGESTED_FILES},
         config_sha256=hashlib.sha256(config_text(model).encode()).hexdigest(),
@@ -146,24 +156,3 @@ def _manifest(checkpoint: Checkpoint, weights: Path, model: ServedModel, staged:
 
 def _software() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("hunet-export", "mamba-hunet", "torch")}
-
-
-@contextmanager
-def _staging_directory(model_directory: Path) -> Iterator[Path]:
-    """A folder beside the version; gone afterwards, and so is a model folder made for nothing."""
-    is_new = not model_directory.exists()
-    model_directory.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".staging-", dir=model_directory) as staged:
-            yield Path(staged)
-    finally:
-        if is_new and not any(model_directory.iterdir()):
-            model_directory.rmdir()
-
-
-def _move_into_place(staged: Path, version_directory: Path) -> None:
-    """File by file, the manifest last: its digests tell a folder left half-way from a finished one."""
-    version_directory.mkdir(exist_ok=True)
-    files = sorted(staged.iterdir(), key=lambda path: path.name == MANIFEST_FILE)
-    for path in files:
-        os.replace(path, version_directory / path.name)

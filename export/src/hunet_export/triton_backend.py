@@ -28,10 +28,33 @@ def load(args: dict[str, str]) -> ServedNetwork:
     threads = use_cores(instances=sum(group["count"] for group in config["instance_group"]))
     network = ServedNetwork.load(Path(args["model_repository"]) / args["model_version"])
     _check_config(config, network.model)
+    _announce(network, args["model_version"])
     backend.Logger.log_info(
         f"{args['model_instance_name']}: weights {network.weights_sha256[:12]}, {threads} thread(s)"
     )
     return network
+
+
+# Triton drops a metric when nobody holds it any more.
+_announced: list[Any] = []
+
+
+def _announce(network: ServedNetwork, version: str) -> None:
+    """Among Triton's metrics: which weights are served. All instances of a model share one metric."""
+    family = backend.MetricFamily(
+        name="hunet_model_build_info",
+        description="Weights and software behind a model.",
+        kind=backend.MetricFamily.GAUGE,
+    )
+    labels = {
+        "model": network.model.name,
+        "version": version,
+        "weights": network.weights_sha256[:12],
+        "torch": torch.__version__,
+    }
+    metric = family.Metric(labels=labels)
+    metric.set(1)
+    _announced.extend((family, metric))
 
 
 def answer(network: ServedNetwork, requests: list[Any]) -> list[Any]:

@@ -22,11 +22,18 @@ class ConfigMismatchError(HunetError):
     """The repository's config.pbtxt is not the one that the description gives."""
 
 
-def triton_config(model: ServedModel) -> triton.ModelConfig:
-    """The whole configuration, complete enough for a server that completes nothing by itself."""
+def triton_config(model: ServedModel, backend: str = "python", platform: str = "") -> triton.ModelConfig:
+    """The whole configuration, complete enough for a server that completes nothing by itself.
+
+    Args:
+        model: names, shapes, batching and queueing.
+        backend: Triton's name for what runs the version's files.
+        platform: its name for the files' kind, where the backend knows several.
+    """
     return triton.ModelConfig(
         name=model.name,
-        backend="python",
+        backend=backend,
+        platform=platform,
         max_batch_size=model.max_batch_size,
         version_policy=triton.ModelVersionPolicy(latest=triton.ModelVersionPolicy.Latest(num_versions=1)),
         input=[_tensor(triton.ModelInput, tensor) for tensor in model.inputs],
@@ -40,9 +47,9 @@ def triton_config(model: ServedModel) -> triton.ModelConfig:
     )
 
 
-def config_text(model: ServedModel) -> str:
-    """The configuration as it stands in config.pbtxt."""
-    return _HEADING + text_format.MessageToString(triton_config(model))
+def config_text(model: ServedModel, backend: str = "python", platform: str = "") -> str:
+    """The configuration as it stands in config.pbtxt; arguments as of `triton_config`."""
+    return _HEADING + text_format.MessageToString(triton_config(model, backend, platform))
 
 
 def check_config(model: ServedModel, path: Path) -> None:

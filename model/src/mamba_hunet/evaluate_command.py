@@ -31,6 +31,7 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @click.option("--checkpoint", type=_file, required=True, help="Checkpoint of `hunet train`, or published weights.")
 @click.option("--model", "model_name", help="Network of a checkpoint that does not name its own.")
 @click.option("--patient", "patients", multiple=True, help="Repeatable.  [default: those held out of training]")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="[default: that of `hunet export` here]")
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="[default: 0.5]")
 @click.option("--csv", "csv_file", type=_file, help="Write every figure of every case here, for `hunet compare`.")
 @click.option("--calibration", "calibration_file", type=_file, help="Write the probabilities' reliability here.")
@@ -41,6 +42,7 @@ def evaluate(
     checkpoint: Path,
     model_name: str | None,
     patients: tuple[str, ...],
+    precision: str | None,
     threshold: float | None,
     csv_file: Path | None,
     calibration_file: Path | None,
@@ -59,6 +61,7 @@ def evaluate(
     from mamba_hunet.data.cases import DataError, find_cases
     from mamba_hunet.evaluation_csv import EvaluatedNetwork, rows_as_csv
     from mamba_hunet.memory import keep_freed_memory
+    from mamba_hunet.precision import native_precision
     from mamba_hunet.result_file import make_folder, write_result
 
     keep_freed_memory()
@@ -73,6 +76,7 @@ def evaluate(
         loaded.config.model_name,
         str(checkpoint),
         loaded.sha256,
+        precision or native_precision(),
         threshold or DEFAULT_THRESHOLD,
         shlex.join(["hunet", *sys.argv[1:]]),
     )
@@ -81,7 +85,7 @@ def evaluate(
         if folder:
             make_folder(folder)
     results, reliabilities = [], []
-    for evaluation in _evaluate(loaded, cases, network.threshold):
+    for evaluation in _evaluate(loaded, cases, network):
         results.append(evaluation.result)
         reliabilities.append(case_reliability(network, evaluation))
         if picture_folder:
@@ -97,14 +101,15 @@ def evaluate(
         _print_table(network, results)
 
 
-def _evaluate(loaded: Checkpoint, cases: Sequence[Case], threshold: float) -> Iterator[Evaluation]:
+def _evaluate(loaded: Checkpoint, cases: Sequence[Case], network: EvaluatedNetwork) -> Iterator[Evaluation]:
     from mamba_hunet.evaluation import evaluate_case
+    from mamba_hunet.precision import Precision
     from mamba_hunet.progress import progress_bars
 
     with progress_bars(Console(stderr=True)) as bars:
         task = bars.add_task("segmenting", total=len(cases), loss="")
         for case in cases:
-            yield evaluate_case(loaded.model, case, threshold)
+            yield evaluate_case(loaded.model, case, network.threshold, Precision(network.precision))
             bars.advance(task)
 
 
@@ -157,7 +162,8 @@ def _print_table(network: EvaluatedNetwork, results: Sequence[CaseResult]) -> No
     from mamba_hunet.evaluation import mean_by_patient
 
     title = f"Mean Dice by patient: {mean_by_patient(results, 'dice'):.3f}"
-    made_by = f"{network.network} {network.checkpoint_sha256[:12]}, threshold {network.threshold:g}."
+    weights = f"{network.network} {network.checkpoint_sha256[:12]}"
+    made_by = f"{weights}, {network.precision}, threshold {network.threshold:g}."
     units = "HD95 in mm, volumes in ml. Sensitivity, precision and F1 are lesion-wise."
     table = Table(
         title=title,

@@ -12,6 +12,7 @@ from mamba_hunet.data.cases import Case
 from mamba_hunet.data.library import read_truth
 from mamba_hunet.inference import EagerSegmentation, segment_scan
 from mamba_hunet.metrics import Agreement, agreement
+from mamba_hunet.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Evaluation:
     truth: NDArray[np.bool_]
 
 
-def evaluate_case(model: nn.Module, case: Case, threshold: float) -> Evaluation:
-    """Segments a volume with the served system's pipeline and compares it with its truth.
+def evaluate_case(network: nn.Module, case: Case, threshold: float, precision: Precision | None = None) -> Evaluation:
+    """Segments a volume as the served system does (`segment_scan`) and compares it with its truth.
 
     Raises:
         preprocess_service.pipeline.ScanError: the scan cannot be used.
         mamba_hunet.data.cases.DataError: the truth does not lie on the scan's grid.
     """
-    segmentation = segment_scan(model, case.flair, threshold=threshold)
+    segmentation = segment_scan(network, case.flair, threshold=threshold, precision=precision)
     scan, slice_axis = segmentation.scan, segmentation.manifest.geometry.slice_axis
     truth = read_truth(case.truth, scan) > 0
 

@@ -32,6 +32,7 @@ class EvaluatedNetwork:
     Attributes:
         network: a name that `create_model` takes.
         checkpoint, checkpoint_sha256: the weights.
+        precision: that the network computed in.
         threshold: lesion probability from which a voxel counts.
         command: as it was called.
     """
@@ -39,6 +40,7 @@ class EvaluatedNetwork:
     network: str
     checkpoint: str
     checkpoint_sha256: str
+    precision: str
     threshold: float
     command: str
 

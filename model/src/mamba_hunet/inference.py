@@ -19,6 +19,9 @@ from preprocess_service.pipeline import (
 )
 from torch import nn
 
+from mamba_hunet.networks.inference_form import InferenceForm
+from mamba_hunet.precision import Precision, native_precision
+
 
 @dataclass(frozen=True)
 class EagerSegmentation:
@@ -38,28 +41,31 @@ def predict_slices(model: nn.Module, slices: NDArray[np.float32]) -> NDArray[np.
 
 
 def segment_scan(
-    model: nn.Module,
+    network: nn.Module,
     path: Path,
     *,
     threshold: float,
     min_lesion_ml: float = DEFAULT_MIN_LESION_ML,
     single_plane: bool = False,
     batch_slices: int = 8,
+    precision: Precision | None = None,
 ) -> EagerSegmentation:
-    """Segments one scan with the pipeline, planes and postprocessing of the served system.
+    """Segments one scan as the served system does: its pipeline, its form of the network, planes and postprocessing.
 
     Args:
-        model: slices to logits, in eval mode.
+        network: slices to logits.
         path: the scan.
         threshold: lesion probability from which a voxel counts.
         min_lesion_ml: smaller lesions are dropped.
         single_plane: read thin slices in their own plane only.
         batch_slices: slices in one network call.
+        precision: that the network computes in; by default what `hunet export` takes on this machine.
 
     Raises:
         preprocess_service.pipeline.ScanError: the file is not a usable scan.
     """
     scan = read_scan(path, file_name=str(path))
+    model = InferenceForm(network, precision or native_precision())
     probability, manifest = _predict_plane(model, scan, SlicePlane.AUTO, batch_slices)
     slice_axis = manifest.geometry.slice_axis
     others = () if single_plane else further_planes(scan.affine, scan.spacing_mm, slice_axis)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     help="Voxel size in mm: right-left, back-front, slices.",
 )
 @click.option("--brain-extracted", is_flag=True, help="The brain alone, without skull, scalp and face.")
+@click.option("--dicom", is_flag=True, help="Write the scan as a DICOM series too, in the folder dicom.")
 def phantom(
     output: Path,
     seed: int,
@@ -46,6 +47,7 @@ def phantom(
     lesion_free: bool,
     spacing_mm: tuple[float, float, float],
     brain_extracted: bool,
+    dicom: bool,
 ) -> None:
     """Write flair.nii.gz, its true lesions.nii.gz, truth.json and preview.png to a folder.
 
@@ -62,13 +64,13 @@ def phantom(
         settings = settings.without_lesions()
     scan = replace(settings.scan, spacing_mm=spacing_mm, brain_extracted=brain_extracted)
     made = make_phantom(replace(settings, scan=scan))
-    flair, truth = _write(made, output)
+    flair, truth = _write(made, output, with_dicom=dicom)
     found = f"{len(truth.lesions)} lesions, {truth.total_volume_ml:.2f} ml"
     click.echo(f"{flair}: a synthetic scan with {found}. {RESEARCH_USE_ONLY}")
 
 
-def _write(made: Phantom, folder: Path) -> tuple[Path, LesionSet]:
-    """Write the four files; returns the scan's path and its lesions. Raises InputError when it cannot."""
+def _write(made: Phantom, folder: Path, *, with_dicom: bool) -> tuple[Path, LesionSet]:
+    """Write the files; returns the scan's path and its lesions. Raises InputError when it cannot."""
     import nibabel as nib
     import numpy as np
     from hunet_client.errors import InputError
@@ -86,9 +88,24 @@ def _write(made: Phantom, folder: Path) -> tuple[Path, LesionSet]:
             nib.save(image, path)
         (folder / "truth.json").write_text(json.dumps(_truth(made, truth), indent=2) + "\n")
         (folder / "preview.png").write_bytes(_preview(made, truth))
+        if with_dicom:
+            _write_dicom(made, folder / "dicom")
     except OSError as exc:
         raise InputError(str(folder), f"cannot be written: {exc.strerror}", "Name another --output") from exc
     return flair, truth
+
+
+def _write_dicom(made: Phantom, folder: Path) -> None:
+    """The scan as a DICOM series, its rows and columns as scanners have them: to the left and to the back."""
+    import nibabel as nib
+    import numpy as np
+    from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
+    from mamba_hunet.phantom.dicom_series import write_mr_series
+
+    turn = ornt_transform(io_orientation(made.affine), axcodes2ornt(("L", "P", "S")))
+    turned = nib.Nifti1Image(made.flair, made.affine).as_reoriented(turn)
+    write_mr_series(folder, np.asarray(turned.dataobj), np.asarray(turned.affine))
 
 
 def _truth(made: Phantom, truth: LesionSet) -> dict[str, Any]:

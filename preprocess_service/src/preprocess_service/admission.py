@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,18 +27,22 @@ class Admission:
         self.waiting = 0
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Holds one place for as long as the block runs. Raises BusyError where the line is full."""
+    async def place(self) -> AsyncIterator[float]:
+        """Holds one place for as long as the block runs, and gives the seconds that it took to get it.
+
+        Raises BusyError where the line is full.
+        """
         if self._places.locked() and self.waiting >= self._max_waiting:
             raise BusyError(f"{self.in_flight} scans are in work and {self.waiting} are waiting", self._retry_after_s)
         self.waiting += 1
+        came = time.perf_counter()
         try:
             await self._places.acquire()
         finally:
             self.waiting -= 1
         self.in_flight += 1
         try:
-            yield
+            yield time.perf_counter() - came
         finally:
             self.in_flight -= 1
             self._places.release()

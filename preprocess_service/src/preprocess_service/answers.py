@@ -46,6 +46,11 @@ class CallRecord:
     def note_manifest(self, manifest: Manifest) -> None:
         self._scan = {"scan": manifest.input_sha256[:DIGEST_DIGITS], "shape": manifest.shape}
 
+    @property
+    def duration_s(self) -> float:
+        """Time since the call began."""
+        return time.perf_counter() - self._started
+
     def fields(self, outcome: Outcome, reason: str | None) -> dict[str, Any]:
         """A log line's fields."""
         return {
@@ -53,7 +58,7 @@ class CallRecord:
             "outcome": outcome,
             **({"reason": reason} if reason else {}),
             **self._scan,
-            "duration_s": round(time.perf_counter() - self._started, 3),
+            "duration_s": round(self.duration_s, 3),
             "stages_s": {stage: round(seconds, 3) for stage, seconds in self.times.seconds.items()},
         }
 
@@ -71,7 +76,7 @@ async def answer(
     """
     record = CallRecord(call)
     outcome, reason, status = await _outcome(record, work)
-    metrics.finished(call, outcome)
+    metrics.finished(call, outcome, record.duration_s)
     if reason:
         metrics.rejected(reason)
     for stage, seconds in record.times.seconds.items():

@@ -9,6 +9,8 @@ import signal
 from typing import Any
 
 import click
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import ValidationError
 
 from preprocess_service.json_log import log_to_stderr
@@ -17,6 +19,7 @@ from preprocess_service.server import PreprocessServer
 from preprocess_service.settings import ServiceSettings
 
 _log = logging.getLogger(__name__)
+_HEALTH_TIMEOUT_S = 5.0
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,6 +52,23 @@ def serve(**options: Any) -> None:
     log_to_stderr()
     share_freed_memory()
     asyncio.run(_serve(settings))
+
+
+@main.command()
+@click.option("--address", required=True, help="A service's gRPC address, host:port.")
+def check(address: str) -> None:
+    """Asks a running service for its health. Exit code 1 unless it serves; for containers' health checks."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=_HEALTH_TIMEOUT_S
+            )
+        except grpc.RpcError as exc:
+            raise click.ClickException(f"{address}: {exc.code().name}") from exc
+    status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        raise click.ClickException(f"{address}: {status}")
+    click.echo(status)
 
 
 async def _serve(settings: ServiceSettings) -> None:

@@ -15,7 +15,7 @@ from preprocess_service.pipeline.intensity import Intensity
 from preprocess_service.pipeline.manifest import Manifest
 from preprocess_service.pipeline.prepare import PrepareOptions
 from preprocess_service.pipeline.quality.result import Component, Measurement, Quality, QualityFlag, Severity
-from preprocess_service.pipeline.scan import ScanFormat
+from preprocess_service.pipeline.scan import DicomSource, ScanFormat, SourceFrame
 
 DEFAULT_BATCH_SLICES = 8
 # 15 slices are 3.75 MiB, which fits gRPC's default message limit of 4 MiB; 16 and their framing do not.
@@ -32,7 +32,7 @@ _MODES = {
     InPlaneMode.RESAMPLE_1MM: pb.IN_PLANE_MODE_RESAMPLE_1MM,
     InPlaneMode.RESIZE: pb.IN_PLANE_MODE_RESIZE,
 }
-_FORMATS = {ScanFormat.NIFTI: pb.SCAN_FORMAT_NIFTI}
+_FORMATS = {ScanFormat.NIFTI: pb.SCAN_FORMAT_NIFTI, ScanFormat.DICOM: pb.SCAN_FORMAT_DICOM}
 _SEVERITIES = {Severity.INFO: pb.SEVERITY_INFO, Severity.WARNING: pb.SEVERITY_WARNING}
 
 _Value = TypeVar("_Value")
@@ -89,6 +89,7 @@ def manifest_message(manifest: Manifest) -> pb.Manifest:
         ],
         software=dict(manifest.software),
         quality=_quality_message(manifest.quality),
+        **_dicom_fields(manifest.dicom),
     )
 
 
@@ -121,6 +122,7 @@ def manifest_from_message(message: pb.Manifest) -> Manifest:
                 for flag in message.quality_flags
             ),
             software=tuple(sorted(message.software.items())),
+            dicom=_dicom(message),
         )
     except RequestError as exc:
         raise RestoreError("bad_manifest", exc.what, exc.fix) from exc
@@ -163,6 +165,23 @@ def _quality(message: pb.Quality) -> Quality:
             for component in message.components
         )
     )
+
+
+def _dicom_fields(source: DicomSource | None) -> dict[str, Any]:
+    if source is None:
+        return {}
+    return {
+        "study_instance_uid": source.study_instance_uid,
+        "series_instance_uid": source.series_instance_uid,
+        "source_frames": [pb.SourceFrame(**asdict(frame)) for frame in source.frames],
+    }
+
+
+def _dicom(message: pb.Manifest) -> DicomSource | None:
+    if message.format != pb.SCAN_FORMAT_DICOM:
+        return None
+    frames = tuple(SourceFrame(frame.sop_instance_uid, frame.frame_number) for frame in message.source_frames)
+    return DicomSource(message.study_instance_uid, message.series_instance_uid, frames)
 
 
 def _known(table: dict[_Value, _Code], code: int, field: str) -> _Value:

@@ -25,6 +25,9 @@ _OPTIONS = (
     # Finds peers that have vanished without a word, so that their calls end.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # A client looks its service's name up again when a connection ends, and so finds replicas that were added.
+    # Calls under way end first.
+    ("grpc.max_connection_age_ms", 300_000),
 )
 
 

@@ -25,6 +25,7 @@ from preprocess_service.pipeline.manifest_checks import check_manifest
 from preprocess_service.pipeline.prepare import PreparedScan, prepare_scan
 from preprocess_service.pipeline.restore import VolumeRestorer
 from preprocess_service.pipeline.scan import Scan
+from preprocess_service.scan_metrics import ScanMetrics
 from preprocess_service.settings import ServiceSettings
 from preprocess_service.upload import UploadReader
 
@@ -41,11 +42,14 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
     def __init__(self, settings: ServiceSettings, metrics: ServiceMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._scan_metrics = ScanMetrics(metrics.registry)
         self._scans = Admission(settings.max_scans, settings.max_waiting_scans, settings.retry_after_s)
         self._restores = Admission(settings.max_restores, settings.max_waiting_scans, settings.retry_after_s)
         self._workers = ThreadPoolExecutor(settings.max_scans + settings.max_restores, "worker")
-        metrics.watch("preprocess", lambda: self._scans.in_flight, lambda: self._scans.waiting)
-        metrics.watch("restore", lambda: self._restores.in_flight, lambda: self._restores.waiting)
+        metrics.watch("preprocess", settings.max_scans, lambda: self._scans.in_flight, lambda: self._scans.waiting)
+        metrics.watch(
+            "restore", settings.max_restores, lambda: self._restores.in_flight, lambda: self._restores.waiting
+        )
 
     # The generated base class wants generators; gRPC also takes coroutines that write, and can time a write.
     async def Preprocess(  # type: ignore[override]  # noqa: N802
@@ -73,11 +77,13 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
         header = await self._first_part(requests, "header")
         messages.check_format(header)
         options = messages.prepare_options(header.options)
-        async with self._scans.place():
+        async with self._scans.place() as waited_s:
+            record.times.add("wait", waited_s)
             scan = await self._receive_scan(requests, _display_name(header.file_name), record)
             with record.times.during("prepare"):
                 prepared = await self._compute(prepare_scan, scan, options)
             record.note_manifest(prepared.manifest)
+            self._scan_metrics.observe_scan(prepared.manifest)
             manifest = messages.manifest_message(prepared.manifest)
             await self._write(context, pb.PreprocessResponse(manifest=manifest), record)
             await self._send_slices(prepared, messages.batch_slices(header.options), context, record)
@@ -92,8 +98,10 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
         manifest = messages.manifest_from_message(header.manifest)
         check_manifest(manifest, self._settings.limits)
         record.note_manifest(manifest)
-        async with self._restores.place():
+        async with self._restores.place() as waited_s:
+            record.times.add("wait", waited_s)
             volume = await self._receive_volume(requests, manifest, record)
+            await self._compute(self._scan_metrics.observe_prediction, volume, manifest)
             await self._send_volume(volume, manifest, context, record)
 
     async def _receive_scan(

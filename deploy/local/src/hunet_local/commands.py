@@ -1,8 +1,9 @@
-"""`hunet up`, `hunet status`, `hunet down`. Heavy imports are inside: `hunet --help` reads this module."""
+"""`hunet up`, `status`, `down`, `targets`, `canary`. Heavy imports are inside: `hunet --help` reads this module."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -71,3 +72,52 @@ def down() -> None:
     from hunet_local.inquiry import stop_running
 
     click.echo(stop_running())
+
+
+@click.command(short_help="Print where Prometheus finds the running stack.")
+def targets() -> None:
+    """Print the running stack's metrics endpoints as a file for Prometheus's discovery.
+
+    Put it into deploy/prometheus/targets/ and start Prometheus with deploy/prometheus/prometheus.yml.
+    """
+    from hunet_client.errors import ServiceUnavailableError
+    from hunet_client.stack_state import StackState, stack_state_path
+
+    from hunet_local.scrape_targets import scrape_targets
+
+    state = StackState.read()
+    if state is None:
+        raise ServiceUnavailableError(str(stack_state_path()), "no stack is running", "Start one with `hunet up`.")
+    click.echo(json.dumps(scrape_targets(state), indent=2))
+
+
+@click.command(short_help="Ask a Triton's models for answers that are known.")
+@click.option("--triton-address", required=True, metavar="HOST:PORT", help="Triton's gRPC endpoint.")
+@click.option(
+    "--repository",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The model repository that it serves.",
+)
+def canary(triton_address: str, repository: Path) -> None:
+    """Ask every model of a repository for an answer that is known.
+
+    For health checks: a server that calls itself ready can still be unable to compute. Exit code 0 when all answer
+    rightly, 4 when not.
+    """
+    import asyncio
+
+    from hunet_client.errors import ServiceUnavailableError
+
+    from hunet_local.models import VERSION
+    from hunet_local.probes import Canary, NotAnsweringError, TritonProbe
+
+    models = sorted(path.name for path in repository.iterdir() if (path / VERSION / "canary.npz").is_file())
+    if not models:
+        raise ServiceUnavailableError(str(repository), "holds no exported model", "Run `hunet export` first.")
+    canaries = {model: Canary.read(repository / model / VERSION) for model in models}
+    try:
+        asyncio.run(TritonProbe(triton_address, canaries).check_ready())
+    except NotAnsweringError as exc:
+        raise ServiceUnavailableError(triton_address, str(exc), "See Triton's log.") from exc
+    click.echo(f"{', '.join(models)}: right")

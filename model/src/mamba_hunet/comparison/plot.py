@@ -72,7 +72,9 @@ def _draw_patients(panel: Axes, values: Mapping[str, float], row: int, styles: M
 
 def _write_words(canvas: Canvas, comparison: Comparison, styles: Mapping[str, tuple[str, str]], height: float) -> None:
     level = {Level.VOLUME: "by patient volume", Level.SLICE: "means over the slices with lesion"}[comparison.level]
-    title = f"{len(comparison.networks)} networks on the same {len(comparison.patients)} patients, {level}"
+    count = len(comparison.networks)
+    networks = f"{count} networks on the same" if count > 1 else f"{comparison.baseline} on"
+    title = f"{networks} {len(comparison.patients)} patients, {level}"
     canvas.suptitle(title, x=0.01, y=1 - 0.12 / height, ha="left", va="top", fontsize=13)
     canvas.tight_layout(rect=(0, 0.85 / height, 1, 1 - 0.3 / height), w_pad=1.5)
     points = [

@@ -12,6 +12,9 @@ from scipy import ndimage
 
 from mamba_hunet.data.template import FLUID_T1, GREY_T1, WHITE_T1, Template, Volume
 
+# AAL's region numbers.
+_LIMBIC = slice(29, 43)
+_CINGULATE = slice(31, 37)
 _DEEP_GREY = slice(71, 79)
 _FIRST_CEREBELLAR = 91
 _REGIONS = 117
@@ -91,8 +94,9 @@ def _paint(t1: Volume, tissue: _Tissue, rng: Generator) -> Volume:
     """Signal (i, j, k) of healthy tissue; grey matter is about 1."""
     white_level = float(rng.uniform(0.7, 0.97))
     gain = np.clip(rng.normal(1.0, 0.05, size=_REGIONS), 0.85, 1.25)
-    # Limbic and insular cortex is brighter on FLAIR than the rest (Hirai et al., AJNR 2000).
-    gain[29:43] += rng.uniform(0.0, 0.15)
+    # Limbic and insular cortex is brighter on FLAIR than the rest (Hirai et al., AJNR 2000), the cingulate most.
+    gain[_LIMBIC] += rng.uniform(0.0, 0.15)
+    gain[_CINGULATE] += rng.uniform(0.0, 0.2)
     gain[_DEEP_GREY] *= rng.uniform(0.85, 1.05)
     gain[_FIRST_CEREBELLAR:] *= rng.uniform(0.88, 1.08)
     grey = ndimage.gaussian_filter(gain[tissue.region].astype(np.float32), 1.0)
@@ -105,7 +109,8 @@ def _paint(t1: Volume, tissue: _Tissue, rng: Generator) -> Volume:
     signal *= 1 + rng.uniform(0.01, 0.04) * _smooth_volume(rng, t1.shape, 5.0)
     signal *= 1 + rng.uniform(0.0, 0.05) * _smooth_volume(rng, t1.shape, 25.0)
     signal = _paint_plexus_and_flow(signal, tissue, rng)
-    fat = rng.uniform(1.0, 2.6) if rng.random() < 0.65 else rng.uniform(0.2, 0.6)
+    # Without fat suppression the orbits' fat, two thirds as bright as the scalp here, is twice as bright as tissue.
+    fat = rng.uniform(1.0, 4.5) if rng.random() < 0.65 else rng.uniform(0.2, 0.6)
     outside = fat * np.power(np.clip(t1 / 254.0, 0, 1), rng.uniform(0.7, 1.6))
     return (signal + (1 - tissue.brain) * outside).astype(np.float32)
 

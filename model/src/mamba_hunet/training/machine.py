@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-import torch
+from mamba_hunet.precision import multiplies_bfloat16
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,4 @@ class Machine:
 
 def this_machine() -> Machine:
     """The machine this runs on."""
-    capabilities = torch.cpu.get_capabilities()
-    native = any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
-    return Machine(native, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return Machine(multiplies_bfloat16(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

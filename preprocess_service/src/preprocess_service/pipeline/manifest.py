@@ -8,10 +8,11 @@ from importlib.metadata import version
 from preprocess_service.pipeline.geometry import InPlaneMode, SliceGeometry
 from preprocess_service.pipeline.intensity import Intensity
 from preprocess_service.pipeline.quality.result import Quality, QualityFlag
-from preprocess_service.pipeline.scan import ScanFormat
+from preprocess_service.pipeline.scan import DicomSource, ScanFormat
 
 MANIFEST_VERSION = 1
 _SOFTWARE = ("hunet-preprocess-service", "numpy", "scipy", "nibabel")
+_DICOM_SOFTWARE = ("pydicom", "pyjpegls", "python-gdcm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Manifest:
     affine: 4x4 voxel index to world RAS millimetres, row by row, 16 numbers.
     nifti_header: 348 or 540 bytes, see `Scan`.
     software: distribution names and versions, sorted.
+    dicom: the series and its frames; none but of DICOM.
     """
 
     manifest_version: int
@@ -38,8 +40,10 @@ class Manifest:
     quality: Quality
     quality_flags: tuple[QualityFlag, ...]
     software: tuple[tuple[str, str], ...]
+    dicom: DicomSource | None = None
 
 
-def software_versions() -> tuple[tuple[str, str], ...]:
-    """Name and version of each distribution whose version can change the slices."""
-    return tuple((name, version(name)) for name in sorted(_SOFTWARE))
+def software_versions(scan_format: ScanFormat) -> tuple[tuple[str, str], ...]:
+    """Name and version of each distribution whose version can change the slices of a scan of this format."""
+    names = _SOFTWARE + (_DICOM_SOFTWARE if scan_format is ScanFormat.DICOM else ())
+    return tuple((name, version(name)) for name in sorted(names))

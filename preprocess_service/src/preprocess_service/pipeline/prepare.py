@@ -81,7 +81,8 @@ def prepare_scan(scan: Scan, options: PrepareOptions | None = None) -> PreparedS
         in_plane_mode=options.in_plane_mode,
         quality=quality,
         quality_flags=flags,
-        software=software_versions(),
+        software=software_versions(scan.format),
+        dicom=scan.dicom,
     )
     return PreparedScan(scan, manifest)
 

@@ -13,6 +13,24 @@ class ScanFormat(StrEnum):
     """File format a scan came in."""
 
     NIFTI = "nifti"
+    DICOM = "dicom"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFrame:
+    """One frame of a DICOM image; frames are counted from 1, and a single-frame image has one."""
+
+    sop_instance_uid: str
+    frame_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class DicomSource:
+    """The series that a scan was read from. frames: one for each k, in order."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    frames: tuple[SourceFrame, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +47,13 @@ class Limits:
 class Scan:
     """One scan as it lies in its file.
 
-    data: (i, j, k) float32, scaled values in the file's own voxel order.
+    data: (i, j, k) float32, scaled values in the file's own voxel order; of a DICOM series i is the column, j the
+        row, k the slice in ascending projection of ImagePositionPatient on the normal.
     affine: 4x4 float64, voxel index to world RAS millimetres.
     spacing_mm: voxel size along i, j, k.
     nifti_header: 348 or 540 bytes, the header of a 3-D image on this grid, without free text.
     sha256: digest of the file as received, hexadecimal; byte_count is its size.
+    dicom: where the slices came from; none but of DICOM.
     """
 
     file_name: str
@@ -44,3 +64,4 @@ class Scan:
     nifti_header: bytes
     sha256: str
     byte_count: int
+    dicom: DicomSource | None = None

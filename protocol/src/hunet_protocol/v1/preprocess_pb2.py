@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hunet_protocol/v1/preprocess.proto\x12\x11hunet_protocol.v1\"\xa5\x01\n\x11PreprocessOptions\x12\x35\n\rin_plane_mode\x18\x01 \x01(\x0e\x32\x1e.hunet_protocol.v1.InPlaneMode\x12\x32\n\x0bslice_plane\x18\x02 \x01(\x0e\x32\x1d.hunet_protocol.v1.SlicePlane\x12\x0f\n\x07\x64\x65noise\x18\x03 \x01(\x08\x12\x14\n\x0c\x62\x61tch_slices\x18\x04 \x01(\r\"\x8b\x01\n\x10PreprocessHeader\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12-\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1d.hunet_protocol.v1.ScanFormat\x12\x35\n\x07options\x18\x03 \x01(\x0b\x32$.hunet_protocol.v1.PreprocessOptions\"c\n\x11PreprocessRequest\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32#.hunet_protocol.v1.PreprocessHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x87\x02\n\rSliceGeometry\x12\x12\n\nslice_axis\x18\x01 \x01(\r\x12\x10\n\x08row_axis\x18\x02 \x01(\r\x12\x13\n\x0b\x63olumn_axis\x18\x03 \x01(\r\x12\x11\n\tflip_rows\x18\x04 \x01(\x08\x12\x14\n\x0c\x66lip_columns\x18\x05 \x01(\x08\x12\x13\n\x0bslice_count\x18\x06 \x01(\r\x12\x13\n\x0bnative_rows\x18\x07 \x01(\r\x12\x16\n\x0enative_columns\x18\x08 \x01(\r\x12\x10\n\x08row_step\x18\t \x01(\x01\x12\x13\n\x0b\x63olumn_step\x18\n \x01(\x01\x12\x12\n\nrow_origin\x18\x0b \x01(\x01\x12\x15\n\rcolumn_origin\x18\x0c \x01(\x01\"\x99\x01\n\tIntensity\x12\x10\n\x08\x63lip_low\x18\x01 \x01(\x01\x12\x11\n\tclip_high\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x65nter\x18\x03 \x01(\x01\x12\r\n\x05scale\x18\x04 \x01(\x01\x12\x19\n\x11sharpening_amount\x18\x05 \x01(\x01\x12\x1b\n\x13sharpening_sigma_mm\x18\x06 \x01(\x01\x12\x10\n\x08\x64\x65noised\x18\x07 \x01(\x08\"[\n\x0bQualityFlag\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12-\n\x08severity\x18\x03 \x01(\x0e\x32\x1b.hunet_protocol.v1.Severity\"N\n\x12QualityMeasurement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\"{\n\x10QualityComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12;\n\x0cmeasurements\x18\x03 \x03(\x0b\x32%.hunet_protocol.v1.QualityMeasurementB\x08\n\x06_score\"`\n\x07Quality\x12\x12\n\x05score\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x37\n\ncomponents\x18\x02 \x03(\x0b\x32#.hunet_protocol.v1.QualityComponentB\x08\n\x06_score\"\xb5\x04\n\x08Manifest\x12\x18\n\x10manifest_version\x18\x01 \x01(\r\x12\x14\n\x0cinput_sha256\x18\x02 \x01(\t\x12\x13\n\x0binput_bytes\x18\x03 \x01(\x04\x12-\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x1d.hunet_protocol.v1.ScanFormat\x12\r\n\x05shape\x18\x05 \x03(\r\x12\x12\n\nspacing_mm\x18\x06 \x03(\x01\x12\x0e\n\x06\x61\x66\x66ine\x18\x07 \x03(\x01\x12\x14\n\x0cnifti_header\x18\x08 \x01(\x0c\x12\x32\n\x08geometry\x18\t \x01(\x0b\x32 .hunet_protocol.v1.SliceGeometry\x12/\n\tintensity\x18\n \x01(\x0b\x32\x1c.hunet_protocol.v1.Intensity\x12\x35\n\rin_plane_mode\x18\x0b \x01(\x0e\x32\x1e.hunet_protocol.v1.InPlaneMode\x12\x35\n\rquality_flags\x18\x0c \x03(\x0b\x32\x1e.hunet_protocol.v1.QualityFlag\x12;\n\x08software\x18\r \x03(\x0b\x32).hunet_protocol.v1.Manifest.SoftwareEntry\x12+\n\x07quality\x18\x0e \x01(\x0b\x32\x1a.hunet_protocol.v1.Quality\x1a/\n\rSoftwareEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\">\n\nSliceBatch\x12\x13\n\x0b\x66irst_slice\x18\x01 \x01(\r\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"~\n\x12PreprocessResponse\x12/\n\x08manifest\x18\x01 \x01(\x0b\x32\x1b.hunet_protocol.v1.ManifestH\x00\x12/\n\x06slices\x18\x02 \x01(\x0b\x32\x1d.hunet_protocol.v1.SliceBatchH\x00\x42\x06\n\x04part\">\n\rRestoreHeader\x12-\n\x08manifest\x18\x01 \x01(\x0b\x32\x1b.hunet_protocol.v1.Manifest\"\x82\x01\n\x0eRestoreRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .hunet_protocol.v1.RestoreHeaderH\x00\x12\x34\n\x0bpredictions\x18\x02 \x01(\x0b\x32\x1d.hunet_protocol.v1.SliceBatchH\x00\x42\x06\n\x04part\"A\n\x0cVolumeHeader\x12\r\n\x05shape\x18\x01 \x03(\r\x12\x0e\n\x06\x61\x66\x66ine\x18\x02 \x03(\x01\x12\x12\n\ndata_bytes\x18\x03 \x01(\x04\"]\n\x0fRestoreResponse\x12\x31\n\x06header\x18\x01 \x01(\x0b\x32\x1f.hunet_protocol.v1.VolumeHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part*@\n\nScanFormat\x12\x1b\n\x17SCAN_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11SCAN_FORMAT_NIFTI\x10\x01*f\n\x0bInPlaneMode\x12\x1d\n\x19IN_PLANE_MODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aIN_PLANE_MODE_RESAMPLE_1MM\x10\x01\x12\x18\n\x14IN_PLANE_MODE_RESIZE\x10\x02*s\n\nSlicePlane\x12\x1b\n\x17SLICE_PLANE_UNSPECIFIED\x10\x00\x12\x15\n\x11SLICE_PLANE_AXIAL\x10\x01\x12\x17\n\x13SLICE_PLANE_CORONAL\x10\x02\x12\x18\n\x14SLICE_PLANE_SAGITTAL\x10\x03*M\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x32\xc8\x01\n\x11PreprocessService\x12]\n\nPreprocess\x12$.hunet_protocol.v1.PreprocessRequest\x1a%.hunet_protocol.v1.PreprocessResponse(\x01\x30\x01\x12T\n\x07Restore\x12!.hunet_protocol.v1.RestoreRequest\x1a\".hunet_protocol.v1.RestoreResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hunet_protocol/v1/preprocess.proto\x12\x11hunet_protocol.v1\"\xa5\x01\n\x11PreprocessOptions\x12\x35\n\rin_plane_mode\x18\x01 \x01(\x0e\x32\x1e.hunet_protocol.v1.InPlaneMode\x12\x32\n\x0bslice_plane\x18\x02 \x01(\x0e\x32\x1d.hunet_protocol.v1.SlicePlane\x12\x0f\n\x07\x64\x65noise\x18\x03 \x01(\x08\x12\x14\n\x0c\x62\x61tch_slices\x18\x04 \x01(\r\"\x8b\x01\n\x10PreprocessHeader\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12-\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1d.hunet_protocol.v1.ScanFormat\x12\x35\n\x07options\x18\x03 \x01(\x0b\x32$.hunet_protocol.v1.PreprocessOptions\"c\n\x11PreprocessRequest\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32#.hunet_protocol.v1.PreprocessHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x87\x02\n\rSliceGeometry\x12\x12\n\nslice_axis\x18\x01 \x01(\r\x12\x10\n\x08row_axis\x18\x02 \x01(\r\x12\x13\n\x0b\x63olumn_axis\x18\x03 \x01(\r\x12\x11\n\tflip_rows\x18\x04 \x01(\x08\x12\x14\n\x0c\x66lip_columns\x18\x05 \x01(\x08\x12\x13\n\x0bslice_count\x18\x06 \x01(\r\x12\x13\n\x0bnative_rows\x18\x07 \x01(\r\x12\x16\n\x0enative_columns\x18\x08 \x01(\r\x12\x10\n\x08row_step\x18\t \x01(\x01\x12\x13\n\x0b\x63olumn_step\x18\n \x01(\x01\x12\x12\n\nrow_origin\x18\x0b \x01(\x01\x12\x15\n\rcolumn_origin\x18\x0c \x01(\x01\"\x99\x01\n\tIntensity\x12\x10\n\x08\x63lip_low\x18\x01 \x01(\x01\x12\x11\n\tclip_high\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x65nter\x18\x03 \x01(\x01\x12\r\n\x05scale\x18\x04 \x01(\x01\x12\x19\n\x11sharpening_amount\x18\x05 \x01(\x01\x12\x1b\n\x13sharpening_sigma_mm\x18\x06 \x01(\x01\x12\x10\n\x08\x64\x65noised\x18\x07 \x01(\x08\"[\n\x0bQualityFlag\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12-\n\x08severity\x18\x03 \x01(\x0e\x32\x1b.hunet_protocol.v1.Severity\"N\n\x12QualityMeasurement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\"{\n\x10QualityComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12;\n\x0cmeasurements\x18\x03 \x03(\x0b\x32%.hunet_protocol.v1.QualityMeasurementB\x08\n\x06_score\"`\n\x07Quality\x12\x12\n\x05score\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x37\n\ncomponents\x18\x02 \x03(\x0b\x32#.hunet_protocol.v1.QualityComponentB\x08\n\x06_score\"=\n\x0bSourceFrame\x12\x18\n\x10sop_instance_uid\x18\x01 \x01(\t\x12\x14\n\x0c\x66rame_number\x18\x02 \x01(\r\"\xa5\x05\n\x08Manifest\x12\x18\n\x10manifest_version\x18\x01 \x01(\r\x12\x14\n\x0cinput_sha256\x18\x02 \x01(\t\x12\x13\n\x0binput_bytes\x18\x03 \x01(\x04\x12-\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x1d.hunet_protocol.v1.ScanFormat\x12\r\n\x05shape\x18\x05 \x03(\r\x12\x12\n\nspacing_mm\x18\x06 \x03(\x01\x12\x0e\n\x06\x61\x66\x66ine\x18\x07 \x03(\x01\x12\x14\n\x0cnifti_header\x18\x08 \x01(\x0c\x12\x32\n\x08geometry\x18\t \x01(\x0b\x32 .hunet_protocol.v1.SliceGeometry\x12/\n\tintensity\x18\n \x01(\x0b\x32\x1c.hunet_protocol.v1.Intensity\x12\x35\n\rin_plane_mode\x18\x0b \x01(\x0e\x32\x1e.hunet_protocol.v1.InPlaneMode\x12\x35\n\rquality_flags\x18\x0c \x03(\x0b\x32\x1e.hunet_protocol.v1.QualityFlag\x12;\n\x08software\x18\r \x03(\x0b\x32).hunet_protocol.v1.Manifest.SoftwareEntry\x12+\n\x07quality\x18\x0e \x01(\x0b\x32\x1a.hunet_protocol.v1.Quality\x12\x35\n\rsource_frames\x18\x0f \x03(\x0b\x32\x1e.hunet_protocol.v1.SourceFrame\x12\x1b\n\x13series_instance_uid\x18\x10 \x01(\t\x12\x1a\n\x12study_instance_uid\x18\x11 \x01(\t\x1a/\n\rSoftwareEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\">\n\nSliceBatch\x12\x13\n\x0b\x66irst_slice\x18\x01 \x01(\r\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"~\n\x12PreprocessResponse\x12/\n\x08manifest\x18\x01 \x01(\x0b\x32\x1b.hunet_protocol.v1.ManifestH\x00\x12/\n\x06slices\x18\x02 \x01(\x0b\x32\x1d.hunet_protocol.v1.SliceBatchH\x00\x42\x06\n\x04part\">\n\rRestoreHeader\x12-\n\x08manifest\x18\x01 \x01(\x0b\x32\x1b.hunet_protocol.v1.Manifest\"\x82\x01\n\x0eRestoreRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .hunet_protocol.v1.RestoreHeaderH\x00\x12\x34\n\x0bpredictions\x18\x02 \x01(\x0b\x32\x1d.hunet_protocol.v1.SliceBatchH\x00\x42\x06\n\x04part\"A\n\x0cVolumeHeader\x12\r\n\x05shape\x18\x01 \x03(\r\x12\x0e\n\x06\x61\x66\x66ine\x18\x02 \x03(\x01\x12\x12\n\ndata_bytes\x18\x03 \x01(\x04\"]\n\x0fRestoreResponse\x12\x31\n\x06header\x18\x01 \x01(\x0b\x32\x1f.hunet_protocol.v1.VolumeHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part*W\n\nScanFormat\x12\x1b\n\x17SCAN_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11SCAN_FORMAT_NIFTI\x10\x01\x12\x15\n\x11SCAN_FORMAT_DICOM\x10\x02*f\n\x0bInPlaneMode\x12\x1d\n\x19IN_PLANE_MODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aIN_PLANE_MODE_RESAMPLE_1MM\x10\x01\x12\x18\n\x14IN_PLANE_MODE_RESIZE\x10\x02*s\n\nSlicePlane\x12\x1b\n\x17SLICE_PLANE_UNSPECIFIED\x10\x00\x12\x15\n\x11SLICE_PLANE_AXIAL\x10\x01\x12\x17\n\x13SLICE_PLANE_CORONAL\x10\x02\x12\x18\n\x14SLICE_PLANE_SAGITTAL\x10\x03*M\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x32\xc8\x01\n\x11PreprocessService\x12]\n\nPreprocess\x12$.hunet_protocol.v1.PreprocessRequest\x1a%.hunet_protocol.v1.PreprocessResponse(\x01\x30\x01\x12T\n\x07Restore\x12!.hunet_protocol.v1.RestoreRequest\x1a\".hunet_protocol.v1.RestoreResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +33,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MANIFEST_SOFTWAREENTRY']._loaded_options = None
   _globals['_MANIFEST_SOFTWAREENTRY']._serialized_options = b'8\001'
-  _globals['_SCANFORMAT']._serialized_start=2405
-  _globals['_SCANFORMAT']._serialized_end=2469
-  _globals['_INPLANEMODE']._serialized_start=2471
-  _globals['_INPLANEMODE']._serialized_end=2573
-  _globals['_SLICEPLANE']._serialized_start=2575
-  _globals['_SLICEPLANE']._serialized_end=2690
-  _globals['_SEVERITY']._serialized_start=2692
-  _globals['_SEVERITY']._serialized_end=2769
+  _globals['_SCANFORMAT']._serialized_start=2580
+  _globals['_SCANFORMAT']._serialized_end=2667
+  _globals['_INPLANEMODE']._serialized_start=2669
+  _globals['_INPLANEMODE']._serialized_end=2771
+  _globals['_SLICEPLANE']._serialized_start=2773
+  _globals['_SLICEPLANE']._serialized_end=2888
+  _globals['_SEVERITY']._serialized_start=2890
+  _globals['_SEVERITY']._serialized_end=2967
   _globals['_PREPROCESSOPTIONS']._serialized_start=58
   _globals['_PREPROCESSOPTIONS']._serialized_end=223
   _globals['_PREPROCESSHEADER']._serialized_start=226
@@ -59,22 +59,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUALITYCOMPONENT']._serialized_end=1186
   _globals['_QUALITY']._serialized_start=1188
   _globals['_QUALITY']._serialized_end=1284
-  _globals['_MANIFEST']._serialized_start=1287
-  _globals['_MANIFEST']._serialized_end=1852
-  _globals['_MANIFEST_SOFTWAREENTRY']._serialized_start=1805
-  _globals['_MANIFEST_SOFTWAREENTRY']._serialized_end=1852
-  _globals['_SLICEBATCH']._serialized_start=1854
-  _globals['_SLICEBATCH']._serialized_end=1916
-  _globals['_PREPROCESSRESPONSE']._serialized_start=1918
-  _globals['_PREPROCESSRESPONSE']._serialized_end=2044
-  _globals['_RESTOREHEADER']._serialized_start=2046
-  _globals['_RESTOREHEADER']._serialized_end=2108
-  _globals['_RESTOREREQUEST']._serialized_start=2111
-  _globals['_RESTOREREQUEST']._serialized_end=2241
-  _globals['_VOLUMEHEADER']._serialized_start=2243
-  _globals['_VOLUMEHEADER']._serialized_end=2308
-  _globals['_RESTORERESPONSE']._serialized_start=2310
-  _globals['_RESTORERESPONSE']._serialized_end=2403
-  _globals['_PREPROCESSSERVICE']._serialized_start=2772
-  _globals['_PREPROCESSSERVICE']._serialized_end=2972
+  _globals['_SOURCEFRAME']._serialized_start=1286
+  _globals['_SOURCEFRAME']._serialized_end=1347
+  _globals['_MANIFEST']._serialized_start=1350
+  _globals['_MANIFEST']._serialized_end=2027
+  _globals['_MANIFEST_SOFTWAREENTRY']._serialized_start=1980
+  _globals['_MANIFEST_SOFTWAREENTRY']._serialized_end=2027
+  _globals['_SLICEBATCH']._serialized_start=2029
+  _globals['_SLICEBATCH']._serialized_end=2091
+  _globals['_PREPROCESSRESPONSE']._serialized_start=2093
+  _globals['_PREPROCESSRESPONSE']._serialized_end=2219
+  _globals['_RESTOREHEADER']._serialized_start=2221
+  _globals['_RESTOREHEADER']._serialized_end=2283
+  _globals['_RESTOREREQUEST']._serialized_start=2286
+  _globals['_RESTOREREQUEST']._serialized_end=2416
+  _globals['_VOLUMEHEADER']._serialized_start=2418
+  _globals['_VOLUMEHEADER']._serialized_end=2483
+  _globals['_RESTORERESPONSE']._serialized_start=2485
+  _globals['_RESTORERESPONSE']._serialized_end=2578
+  _globals['_PREPROCESSSERVICE']._serialized_start=2970
+  _globals['_PREPROCESSSERVICE']._serialized_end=3170
 # @@protoc_insertion_point(module_scope)

@@ -29,6 +29,10 @@ class _ScanFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScanFormat
     """decided by the content"""
     SCAN_FORMAT_NIFTI: _ScanFormat.ValueType  # 1
     """.nii or .nii.gz, NIfTI-1 or NIfTI-2"""
+    SCAN_FORMAT_DICOM: _ScanFormat.ValueType  # 2
+    """One DICOM MR series: a zip of its files, or a single enhanced multi-frame file. Voxel axes are i = column, j = row,
+    k = slice, in ascending projection of ImagePositionPatient on the normal (row cosines x column cosines).
+    """
 
 class ScanFormat(_ScanFormat, metaclass=_ScanFormatEnumTypeWrapper): ...
 
@@ -36,6 +40,10 @@ SCAN_FORMAT_UNSPECIFIED: ScanFormat.ValueType  # 0
 """decided by the content"""
 SCAN_FORMAT_NIFTI: ScanFormat.ValueType  # 1
 """.nii or .nii.gz, NIfTI-1 or NIfTI-2"""
+SCAN_FORMAT_DICOM: ScanFormat.ValueType  # 2
+"""One DICOM MR series: a zip of its files, or a single enhanced multi-frame file. Voxel axes are i = column, j = row,
+k = slice, in ascending projection of ImagePositionPatient on the normal (row cosines x column cosines).
+"""
 Global___ScanFormat: _TypeAlias = ScanFormat  # noqa: Y015
 
 class _InPlaneMode:
@@ -398,6 +406,31 @@ class Quality(_message.Message):
 Global___Quality: _TypeAlias = Quality  # noqa: Y015
 
 @_typing.final
+class SourceFrame(_message.Message):
+    """The DICOM frame that one slice along k was read from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOP_INSTANCE_UID_FIELD_NUMBER: _builtins.int
+    FRAME_NUMBER_FIELD_NUMBER: _builtins.int
+    sop_instance_uid: _builtins.str
+    frame_number: _builtins.int
+    """counted from 1; 1 for a single-frame file"""
+    def __init__(
+        self,
+        *,
+        sop_instance_uid: _builtins.str = ...,
+        frame_number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_number", b"frame_number", "sop_instance_uid", b"sop_instance_uid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourceFrame: _TypeAlias = SourceFrame  # noqa: Y015
+
+@_typing.final
 class Manifest(_message.Message):
     """Everything that is needed to go back to the scan's grid, and to say how its slices were made."""
 
@@ -437,13 +470,20 @@ class Manifest(_message.Message):
     QUALITY_FLAGS_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    SOURCE_FRAMES_FIELD_NUMBER: _builtins.int
+    SERIES_INSTANCE_UID_FIELD_NUMBER: _builtins.int
+    STUDY_INSTANCE_UID_FIELD_NUMBER: _builtins.int
     manifest_version: _builtins.int
     input_sha256: _builtins.str
     input_bytes: _builtins.int
     format: Global___ScanFormat.ValueType
     nifti_header: _builtins.bytes
-    """The scan's NIfTI header without free text, so that results carry its geometry bit for bit."""
+    """The scan's NIfTI header without free text, so that results carry its geometry bit for bit; of a DICOM series, one that
+    the service makes. The affine is to RAS+ millimetres, whatever the format.
+    """
     in_plane_mode: Global___InPlaneMode.ValueType
+    series_instance_uid: _builtins.str
+    study_instance_uid: _builtins.str
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Voxels along i, j, k; millimetres along each; the 4x4 voxel-to-world matrix in row-major order."""
@@ -466,6 +506,10 @@ class Manifest(_message.Message):
     def quality(self) -> Global___Quality:
         """Empty where the service is older than this field."""
 
+    @_builtins.property
+    def source_frames(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourceFrame]:
+        """DICOM only: a frame for each k, in order, and the series and study that they are of."""
+
     def __init__(
         self,
         *,
@@ -483,10 +527,13 @@ class Manifest(_message.Message):
         quality_flags: _abc.Iterable[Global___QualityFlag] | None = ...,
         software: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         quality: Global___Quality | None = ...,
+        source_frames: _abc.Iterable[Global___SourceFrame] | None = ...,
+        series_instance_uid: _builtins.str = ...,
+        study_instance_uid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["geometry", b"geometry", "intensity", b"intensity", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine", b"affine", "format", b"format", "geometry", b"geometry", "in_plane_mode", b"in_plane_mode", "input_bytes", b"input_bytes", "input_sha256", b"input_sha256", "intensity", b"intensity", "manifest_version", b"manifest_version", "nifti_header", b"nifti_header", "quality", b"quality", "quality_flags", b"quality_flags", "shape", b"shape", "software", b"software", "spacing_mm", b"spacing_mm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine", b"affine", "format", b"format", "geometry", b"geometry", "in_plane_mode", b"in_plane_mode", "input_bytes", b"input_bytes", "input_sha256", b"input_sha256", "intensity", b"intensity", "manifest_version", b"manifest_version", "nifti_header", b"nifti_header", "quality", b"quality", "quality_flags", b"quality_flags", "series_instance_uid", b"series_instance_uid", "shape", b"shape", "software", b"software", "source_frames", b"source_frames", "spacing_mm", b"spacing_mm", "study_instance_uid", b"study_instance_uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

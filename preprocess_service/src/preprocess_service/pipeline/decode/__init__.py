@@ -6,12 +6,11 @@ import io
 from pathlib import Path
 
 from preprocess_service.pipeline.content import check_content
-from preprocess_service.pipeline.decode import nifti
+from preprocess_service.pipeline.decode import dicom, nifti
 from preprocess_service.pipeline.decode.source import ByteStream, ScanSource
 from preprocess_service.pipeline.errors import UnreadableScanError
 from preprocess_service.pipeline.scan import Limits, Scan
 
-_DICOM_MAGIC_OFFSET = 128
 _SNIFFED_BYTES = 132
 
 
@@ -33,19 +32,14 @@ def _read_stream(stream: ByteStream, file_name: str, limits: Limits) -> Scan:
     start = source.peek(_SNIFFED_BYTES)
     if nifti.is_nifti(start):
         scan = nifti.read_nifti(source)
-    elif start[_DICOM_MAGIC_OFFSET:] == b"DICM":
-        raise UnreadableScanError(
-            file_name,
-            "dicom_not_supported",
-            "this is a DICOM file",
-            "Convert the series to NIfTI, e.g. with dcm2niix",
-        )
+    elif dicom.is_dicom(start) or dicom.is_zip(start):
+        scan = dicom.read_dicom(source)
     else:
         raise UnreadableScanError(
             file_name,
-            "not_nifti",
-            "this is not a NIfTI file",
-            "Send a .nii or .nii.gz file (NIfTI-1 or NIfTI-2)",
+            "not_a_scan",
+            "this is neither NIfTI nor DICOM",
+            "Send a .nii or .nii.gz file (NIfTI-1 or NIfTI-2), or a zip of one DICOM series",
         )
     check_content(scan)
     return scan

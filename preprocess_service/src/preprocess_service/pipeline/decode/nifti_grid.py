@@ -6,13 +6,12 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
+from preprocess_service.pipeline.decode.spacing_limits import MAX_SPACING_MM, MIN_SPACING_MM
 from preprocess_service.pipeline.errors import ScanGeometryError, ScanTooLargeError
 from preprocess_service.pipeline.scan import Limits
 
 NiftiHeader = nib.Nifti1Header | nib.Nifti2Header
 
-MIN_SPACING_MM = 0.1
-MAX_SPACING_MM = 20.0
 # Spacing as the header states it and as the affine implies it may differ by rounding, not by more.
 _SPACING_TOLERANCE = 0.02
 # Cosine between two voxel axes; 0.02 is 1.1 degrees.

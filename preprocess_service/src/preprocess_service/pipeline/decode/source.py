@@ -82,8 +82,7 @@ class ScanSource:
 
     def read(self, count: int) -> bytes:
         """The next `count` bytes; raises UnreadableScanError where the file ends before."""
-        taken, self._peeked = self._peeked[:count], self._peeked[count:]
-        data = taken + self._read_plain(count - len(taken)) if len(taken) < count else taken
+        data = self._take(count)
         if len(data) < count:
             raise _truncated(self.file_name)
         return data
@@ -92,6 +91,21 @@ class ScanSource:
         """Reads past `count` bytes."""
         while count > 0:
             count -= len(self.read(min(count, _PIECE_BYTES)))
+
+    def rest(self, max_bytes: int) -> bytes:
+        """All that is left. Raises ScanTooLargeError beyond `max_bytes`."""
+        collected = io.BytesIO()
+        while piece := self._take(_PIECE_BYTES):
+            collected.write(piece)
+            if collected.tell() > max_bytes:
+                raise ScanTooLargeError(
+                    self.file_name,
+                    "file_too_large",
+                    f"the file unzips to more than {max_bytes} bytes",
+                    "Send one series, or raise the service's limit",
+                )
+        # Hands out the buffer itself where join would hold everything twice.
+        return collected.getvalue()
 
     def surplus(self, tolerated: int) -> int:
         """Bytes left, counted up to just over `tolerated`; a gzip file's checksum is verified on the way."""
@@ -102,6 +116,11 @@ class ScanSource:
         while self._buffered.read(_PIECE_BYTES):
             pass
         return self._raw.digest.hexdigest(), self._raw.byte_count
+
+    def _take(self, count: int) -> bytes:
+        """The next `count` bytes, or fewer at the end."""
+        taken, self._peeked = self._peeked[:count], self._peeked[count:]
+        return taken + self._read_plain(count - len(taken)) if len(taken) < count else taken
 
     def _read_plain(self, count: int) -> bytes:
         pieces: list[bytes] = []

@@ -1,0 +1,28 @@
+"""From what a caller names to a scan that can be sent; what it is, its content says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hunet_client.dicom.files import is_dicom_or_zip
+from hunet_client.scan_source import FileSource, ScanSource
+
+
+def open_scan(
+    scan: str | os.PathLike[str] | bytes, *, file_name: str | None = None, series_uid: str | None = None
+) -> ScanSource:
+    """A NIfTI file, or the bytes of any scan, as it is; of a folder, zip or file of DICOM, the FLAIR series.
+
+    series_uid: decides which series. Raises InputError when there is nothing to read, UsageError when it is in doubt
+    which series is the FLAIR: the message lists the candidates.
+    """
+    if isinstance(scan, bytes):
+        return FileSource(scan, file_name)
+    path = Path(scan)
+    if path.is_dir() or is_dicom_or_zip(path):
+        # Not at the top: most scans are NIfTI, and pydicom takes a while.
+        from hunet_client.dicom.series_source import open_series
+
+        return open_series(path, series_uid)
+    return FileSource(path, file_name)

@@ -1,0 +1,88 @@
+"""`hunet pacs`: the gateway's own commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from hunet_client.notice import RESEARCH_USE_ONLY
+
+_CONFIG = click.option(
+    "--config",
+    "config_file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The gateway's TOML file: docs/gateway.md.",
+)
+
+
+@click.group(short_help="The PACS gateway: studies in by DICOM, results back.", epilog=RESEARCH_USE_ONLY)
+def pacs() -> None:
+    """A DICOM node that answers studies with a segmentation and a structured report."""
+
+
+@pacs.command(epilog=RESEARCH_USE_ONLY)
+@_CONFIG
+@click.option(
+    "--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True
+)
+def serve(config_file: Path, log_level: str) -> None:
+    """Run the gateway until Ctrl-C or SIGTERM."""
+    from pacs_gateway import serve as gateway
+    from pacs_gateway.log import set_up_logging
+    from pacs_gateway.routing.configuration_file import read_configuration
+    from pacs_gateway.wiring import processing_steps
+
+    configuration = read_configuration(config_file)
+    set_up_logging(log_level)
+    gateway.serve(configuration, processing_steps(configuration))
+
+
+@pacs.command("check-config")
+@click.argument("config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+def check_config(config_file: Path) -> None:
+    """Say what is wrong in a configuration file, key by key, or that nothing is."""
+    from pacs_gateway.routing.configuration_file import read_configuration
+
+    configuration = read_configuration(config_file)
+    click.echo(
+        f"{config_file}: right. {configuration.node.ae_title} takes studies from "
+        f"{', '.join(sender.ae_title for sender in configuration.senders)} and sends results to "
+        f"{', '.join(destination.name for destination in configuration.destinations)}."
+    )
+
+
+@pacs.command()
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--state", help="Only jobs in this state.")
+def jobs(config_file: Path, as_json: bool, state: str | None) -> None:
+    """List the studies that came, what became of each, and why."""
+    import json
+
+    from pacs_gateway.job_table import job_rows, print_job_table
+    from pacs_gateway.routing.configuration_file import read_configuration
+    from pacs_gateway.storage.ledgers import Ledgers
+
+    rows = [row for row in job_rows(Ledgers.open(read_configuration(config_file))) if state in (None, row["state"])]
+    if as_json:
+        click.echo(json.dumps({"research_use_only": RESEARCH_USE_ONLY, "jobs": rows}, indent=2))
+    else:
+        print_job_table(rows)
+
+
+@pacs.command()
+@_CONFIG
+@click.argument("study_uid")
+@click.argument("revision", type=click.IntRange(1))
+def retry(config_file: Path, study_uid: str, revision: int) -> None:
+    """Begin a failed job anew, in the gateway that is running."""
+    from hunet_client.errors import UsageError
+
+    from pacs_gateway.routing.configuration_file import read_configuration
+    from pacs_gateway.storage.ledgers import Ledgers
+
+    if not Ledgers.open(read_configuration(config_file)).revisions.retry(study_uid, revision):
+        what = f"revision {revision} of study {study_uid} is unknown or has not failed"
+        raise UsageError("hunet pacs retry", what, "`hunet pacs jobs --state failed` lists what can be retried")
+    click.echo(f"revision {revision} of study {study_uid} starts anew")

@@ -1,0 +1,1 @@
+"""DICOM over HTTP: STOW-RS in, health and metrics."""

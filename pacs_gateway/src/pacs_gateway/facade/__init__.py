@@ -1,0 +1,1 @@
+"""The one gRPC call for integrators who do not speak DICOM."""

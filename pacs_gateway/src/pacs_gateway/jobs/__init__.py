@@ -1,0 +1,1 @@
+"""From a complete study to delivered results, on a durable engine."""

@@ -1,0 +1,64 @@
+"""Which errors are tried again, after what wait, and how the last one reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dbos._error import DBOSMaxStepRetriesExceeded
+from hunet_client.errors import HunetError, ServiceError
+
+from pacs_gateway.metrics import timed
+from pacs_gateway.routing.configuration import Jobs
+
+_MAX_REASON = 500
+_LOG = logging.getLogger(__name__)
+
+
+def is_transient(error: BaseException) -> bool:
+    """A service or destination that is away or busy; a disk that is full or away."""
+    passes = isinstance(error, ServiceError | OSError)
+    return passes and not isinstance(error, FileNotFoundError | PermissionError)
+
+
+def backing_off(jobs: Jobs, name: str) -> Any:
+    """Options of a durable step: exponential back-off, up to an hour between two attempts."""
+    return {
+        "name": name,
+        "retries_allowed": True,
+        "interval_seconds": jobs.first_retry_s,
+        "backoff_rate": 2.0,
+        "max_attempts": jobs.max_attempts,
+        "should_retry": is_transient,
+    }
+
+
+@contextmanager
+def attempt(step: str) -> Iterator[None]:
+    """Around one attempt at a step: its time is counted, and of an unforeseen error only its kind is kept.
+
+    The engine writes errors into its database, and such an error's text may hold anything.
+    """
+    try:
+        with timed(step):
+            yield
+    except (HunetError, OSError) as error:
+        _LOG.warning("%s: %s", step, reason_of(error))
+        raise
+    except Exception as error:
+        _LOG.exception("%s failed", step)
+        what = f"unexpected {type(error).__name__} in the step {step}"
+        raise HunetError("gateway", what, "The gateway's log says where") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """For the ledger and the operator. Unforeseen errors give their kind only: their text may hold anything."""
+    if isinstance(error, DBOSMaxStepRetriesExceeded) and error.errors:
+        return f"{reason_of(error.errors[-1])} (given up after {len(error.errors)} attempts)"
+    if isinstance(error, HunetError):
+        return f"{error.what}. {error.fix}".strip(". ")[:_MAX_REASON] + "."
+    if isinstance(error, OSError):
+        return f"storage: {error.strerror}."
+    return f"unexpected {type(error).__name__}."

@@ -1,0 +1,1 @@
+"""DICOM over its own protocol: the C-STORE and C-ECHO provider."""

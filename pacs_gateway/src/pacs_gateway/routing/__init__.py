@@ -1,0 +1,1 @@
+"""The configuration: who may send, which series count, which outputs go where."""

@@ -1,0 +1,1 @@
+"""Results on their way out: C-STORE with storage commitment, and STOW-RS."""

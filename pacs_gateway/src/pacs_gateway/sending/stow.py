@@ -1,0 +1,76 @@
+"""STOW-RS of finished results (PS3.18 10.5)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import requests
+from dicomweb_client.api import DICOMwebClient
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from pacs_gateway.routing.configuration import DicomWebDestination
+from pacs_gateway.sending.errors import DeliveryRejectedError, DestinationUnavailableError
+
+_MAY_PASS = frozenset({408, 425, 429})
+_OUT_OF_RESOURCES = 0xA7
+
+
+def store_over_http(destination: DicomWebDestination, files: Sequence[Path]) -> None:
+    """Sends every file. Raises DestinationUnavailableError, DeliveryRejectedError."""
+    with _session(destination) as session:
+        client = DICOMwebClient(destination.url, session=session)
+        # The job's own back-off tries again; nothing else does.
+        client.set_http_retry_params(retry=False)
+        try:
+            answer = client.store_instances([dcmread(file) for file in files])
+        except requests.HTTPError as error:
+            raise _refused(destination, error) from error
+        except requests.RequestException as error:
+            what = f"no answer from {destination.url}"
+            raise DestinationUnavailableError(destination.name, what, "Start it, or correct its url") from error
+    _check(destination, answer)
+
+
+def _session(destination: DicomWebDestination) -> requests.Session:
+    session = _Session(destination.timeout_s)
+    if destination.tls is not None:
+        session.verify = str(destination.tls.ca)
+        if destination.tls.certificate is not None:
+            session.cert = (str(destination.tls.certificate), str(destination.tls.key))
+    token = os.environ.get(destination.bearer_token_env or "")
+    if token:
+        session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
+class _Session(requests.Session):
+    """requests waits for ever unless every call says otherwise."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__()
+        self._timeout_s = timeout_s
+
+    def request(self, *args, **kwargs) -> requests.Response:  # type: ignore[no-untyped-def]
+        return super().request(*args, **{"timeout": self._timeout_s} | kwargs)
+
+
+def _refused(destination: DicomWebDestination, error: requests.HTTPError) -> Exception:
+    status = error.response.status_code if error.response is not None else 500
+    what = f"answers HTTP status {status}"
+    if status >= 500 or status in _MAY_PASS:
+        return DestinationUnavailableError(destination.name, what, "Look at its log")
+    return DeliveryRejectedError(destination.name, what, "Look at its log, its url and our token")
+
+
+def _check(destination: DicomWebDestination, answer: Dataset) -> None:
+    """Status 202 names the instances that were not stored, and why."""
+    reasons = {int(item.get("FailureReason", 0)) for item in answer.get("FailedSOPSequence", ())}
+    if not reasons:
+        return
+    what = "does not store some instances: " + ", ".join(f"0x{reason:04X}" for reason in sorted(reasons))
+    if all(reason >> 8 == _OUT_OF_RESOURCES for reason in reasons):
+        raise DestinationUnavailableError(destination.name, what, "Look at its log and its disk")
+    raise DeliveryRejectedError(destination.name, what, "Look at its log")

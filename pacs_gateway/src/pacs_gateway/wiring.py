@@ -1,0 +1,80 @@
+"""The one place where the gateway's steps are named: who chooses the series, segments it, builds the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hunet_client import ClientSettings, SegmentationClient
+from hunet_client.dicom.files import StoredFile
+from hunet_client.dicom.selection import choose_flair
+from hunet_client.dicom.series_source import SeriesSource
+from hunet_client.segmentation import Segmentation
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from pacs_gateway.jobs.steps import Chosen, ProcessingSteps, SeriesHeaders, Undecided
+from pacs_gateway.results.build import build_results
+from pacs_gateway.results.source_series import SourceSeries
+from pacs_gateway.results.wanted import WantedResults
+from pacs_gateway.routing.configuration import Configuration, Priority, Processing
+
+
+def processing_steps(configuration: Configuration) -> ProcessingSteps:
+    """The steps that `hunet pacs serve` runs with."""
+    outputs = {kind for destination in configuration.destinations for kind in destination.outputs}
+    wanted = WantedResults(segmentation="SEG" in outputs, outlines="SC" in outputs, pdf="PDF" in outputs)
+    return ProcessingSteps(
+        select=_select, segment=partial(_segment, configuration.processing), build=partial(_build, wanted)
+    )
+
+
+def _select(series: Sequence[SeriesHeaders]) -> Chosen | Undecided:
+    choice = choose_flair(header for one in series for header in one.headers)
+    if choice.chosen is None:
+        return Undecided(tuple(str(one) for one in choice.assessed))
+    volume = choice.chosen.candidate
+    uids = tuple(sorted(str(header.SOPInstanceUID) for header in volume.headers))
+    return Chosen(volume.series_instance_uid, uids, str(choice.chosen))
+
+
+def _segment(processing: Processing, files: Sequence[Path], priority: Priority) -> Segmentation:
+    by_uid = sorted((str(header.SOPInstanceUID), file) for header, file in zip(map(_header, files), files, strict=True))
+    series_uid = str(_header(files[0]).SeriesInstanceUID)
+    source = SeriesSource(series_uid, [_stored(file) for _uid, file in by_uid])
+    addresses: dict[str, Any] = {
+        "preprocess_address": processing.preprocess_address,
+        "triton_address": processing.triton_address,
+    }
+    settings = ClientSettings(**{name: address for name, address in addresses.items() if address})
+    with SegmentationClient(settings) as client:
+        return client.segment(
+            source,
+            model=processing.model,
+            threshold=processing.threshold,
+            min_lesion_ml=processing.min_lesion_ml,
+            priority=priority,
+        )
+
+
+def _build(
+    wanted: WantedResults, files: Sequence[Path], segmentation: Segmentation, made_at: datetime
+) -> Sequence[Dataset]:
+    datasets = {str(dataset.SOPInstanceUID): dataset for dataset in map(dcmread, files)}
+    frames = segmentation.manifest.source_frames
+    if len(datasets) == 1:
+        series = SourceSeries(tuple(datasets.values()), tuple(frame.frame_number for frame in frames))
+    else:
+        series = SourceSeries(tuple(datasets[frame.sop_instance_uid] for frame in frames))
+    return build_results(series, segmentation, wanted, made_at=made_at)
+
+
+def _stored(file: Path) -> StoredFile:
+    return StoredFile(lambda: file.open("rb"))
+
+
+def _header(file: Path) -> Dataset:
+    return dcmread(file, specific_tags=["SOPInstanceUID", "SeriesInstanceUID"], stop_before_pixels=True)

@@ -1,0 +1,30 @@
+"""SIGTERM ends the gateway soon and in order, also in the middle of a job, which the next start takes up."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import wait_until
+from mr_series import make_series
+from pynetdicom import AE
+from pynetdicom.sop_class import Verification
+
+pytestmark = pytest.mark.xdist_group("pacs")
+
+
+def test_a_stop_in_the_middle_of_a_job_does_not_wait_for_it(orthanc, make_gateway):
+    gateway = make_gateway(orthanc)
+    gateway.hold("segmenting")
+    gateway.send(make_series("stopped"))
+    gateway.wait_at("segmenting")
+    entity = AE(ae_title="PACS")
+    entity.add_requested_context(Verification)
+    association = entity.associate("127.0.0.1", gateway.port, ae_title="HUNET")
+
+    gateway.process.terminate()
+
+    assert gateway.process.wait(30) == 0
+    wait_until(lambda: association.is_aborted, "the A-ABORT to a peer that was connected")
+    gateway.let_go("segmenting")
+    gateway.start()
+    gateway.wait_for_jobs(["done"])
+    assert len(orthanc.instances("SR")) == 1

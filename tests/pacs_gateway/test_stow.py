@@ -1,0 +1,110 @@
+"""STOW-RS in: dicomweb-client and curl-like requests, right and wrong."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+import requests
+from dicomweb_client.api import DICOMwebClient
+from mr_series import PATIENT_NAME, as_bytes, make_series
+from pydicom import dcmread
+
+pytestmark = pytest.mark.xdist_group("pacs")
+
+TOKEN = "3c59dc048e8850243be8079a5c74d079"
+
+
+@pytest.fixture(scope="module")
+def web_gateway(tmp_path_factory):
+    from conftest import Gateway, free_ports
+
+    made = Gateway(tmp_path_factory.mktemp("web"), *free_ports(2), node="max_instance_mb = 1")
+    text = made.config_file.read_text().replace("[[senders]]", '[[senders]]\nbearer_token_env = "PACS_TOKEN"', 1)
+    made.config_file.write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PACS_TOKEN", TOKEN)
+        made.start()
+    made.url = f"http://127.0.0.1:{made.http_port}/dicom-web"
+    yield made
+    made.stop()
+
+
+def session():
+    opened = requests.Session()
+    opened.headers["Authorization"] = f"Bearer {TOKEN}"
+    return opened
+
+
+def body(*parts, boundary=b"frontier"):
+    head = b"--" + boundary + b"\r\nContent-Type: application/dicom\r\n\r\n"
+    return b"".join(head + part + b"\r\n" for part in parts) + b"--" + boundary + b"--\r\n"
+
+
+def post(gateway, content, kind='multipart/related; type="application/dicom"; boundary=frontier', study=""):
+    return session().post(f"{gateway.url}/studies{study}", data=content, headers={"Content-Type": kind}, timeout=60)
+
+
+def test_a_study_sent_by_dicomweb_is_answered(web_gateway):
+    # Read back from files: the client sends a preamble only where there was one.
+    series = [dcmread(BytesIO(as_bytes(dataset))) for dataset in make_series("by web", slices=4)]
+
+    answer = DICOMwebClient(web_gateway.url, session=session()).store_instances(series)
+
+    assert {item.ReferencedSOPInstanceUID for item in answer.ReferencedSOPSequence} == {
+        dataset.SOPInstanceUID for dataset in series
+    }
+    [arrived] = [job for job in web_gateway.jobs() if job["study_uid"] == series[0].StudyInstanceUID]
+    assert arrived["state"] != "failed"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}])
+def test_without_its_token_nobody_stores(web_gateway, headers):
+    answer = requests.post(f"{web_gateway.url}/studies", data=b"", headers=headers, timeout=60)
+
+    assert answer.status_code == 401
+
+
+def test_what_cannot_be_stored_is_told_beside_what_was(web_gateway):
+    good = as_bytes(make_series("half", slices=1)[0])
+
+    some = post(web_gateway, body(good, b"no DICOM at all"))
+    none = post(web_gateway, body(b"no DICOM at all"))
+
+    assert some.status_code == 202
+    assert some.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]
+    assert len(some.json()["00081199"]["Value"]) == 1
+    assert none.status_code == 409
+
+
+def test_an_instance_of_another_study_than_the_address_says_is_refused(web_gateway):
+    answer = post(web_gateway, body(as_bytes(make_series("one", slices=1)[0])), study="/1.2.3")
+
+    assert answer.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA900]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"", 'multipart/related; type="application/dicom"; boundary=frontier', 400),
+        (body(b"x")[:-6], 'multipart/related; type="application/dicom"; boundary=frontier', 400),
+        (b"no boundary here", 'multipart/related; type="application/dicom"; boundary=frontier', 400),
+        (body(b"x"), 'multipart/related; type="application/dicom"', 415),
+        (body(b"x"), 'multipart/related; type="application/dicom+json"; boundary=frontier', 415),
+        (body(b"x"), "application/dicom", 415),
+        (body(bytes(1_100_000)), 'multipart/related; type="application/dicom"; boundary=frontier', 413),
+    ],
+)
+def test_a_damaged_request_is_refused_as_a_whole(web_gateway, content, kind, status):
+    assert post(web_gateway, content, kind).status_code == status
+
+
+def test_health_and_metrics_answer_and_name_nobody(web_gateway):
+    base = f"http://127.0.0.1:{web_gateway.http_port}"
+
+    assert requests.get(f"{base}/health/live", timeout=30).text == "alive"
+    assert requests.get(f"{base}/health/ready", timeout=30).json() == {"ready": True, "missing": []}
+    metrics = requests.get(f"{base}/metrics/", timeout=30).text
+    assert "hunet_gateway_jobs" in metrics
+    assert "hunet_gateway_storage_free_bytes" in metrics
+    assert PATIENT_NAME.split("^")[0] not in metrics + web_gateway.log()
