@@ -18,7 +18,7 @@ PARTS   := protocol client preprocess_service pacs_gateway model export deploy/l
 SOURCES := constraints.txt $(PARTS:%=%/pyproject.toml) $(wildcard model/setup.py model/CMakeLists.txt model/src/mamba_hunet/csrc/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench up lint
+.PHONY: help setup demo test bench up lint sanitize
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -75,3 +75,10 @@ lint: $(VENV)/.ready-to-test
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
+
+# The C++ core under sanitizers, longer than the tests take for it.
+sanitize:
+	@mkdir -p out/sanitize
+	@for kind in address,undefined thread; do \
+	  echo "== $$kind"; tests/model/selective_scan/build_sanitized.sh $$kind out/sanitize/core || exit 1; \
+	  out/sanitize/core 300 || exit 1; done

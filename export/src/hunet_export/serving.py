@@ -1,7 +1,7 @@
 """The exported network at work: loaded from a version directory, answering several requests with one call.
 
 Knows nothing of Triton (that is `triton_backend`) and nothing of training: torch, NumPy and the files are
-enough.
+enough. On a GPU the selective scan's kernels are Python, and `mamba_hunet` must be installed as well.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.export.passes import move_to_device_pass
 
 from hunet_export.canary import Canary
 from hunet_export.description import (
@@ -26,6 +28,8 @@ from hunet_export.description import (
     describe,
 )
 from hunet_export.manifest import CANARY_FILE, OPERATOR_FILE, PROGRAM_FILE, Manifest, plain
+
+CPU = torch.device("cpu")
 
 
 class NotServableError(Exception):
@@ -46,27 +50,30 @@ class SliceRequest:
 
 @dataclass(frozen=True)
 class ServedNetwork:
-    """A loaded version. `probabilities` maps slices (n, 1, 256, 256) float32 to lesion probabilities."""
+    """A loaded version. `probabilities` maps slices (n, 1, 256, 256) float32 to lesion probabilities, on `device`.
+
+    Requests come from the CPU's memory, and answers go there.
+    """
 
     model: ServedModel
     manifest: Manifest
     probabilities: Callable[[Tensor], Tensor]
+    device: torch.device = CPU
 
     @classmethod
-    def load(cls, version_directory: Path) -> ServedNetwork:
+    def load(cls, version_directory: Path, device: torch.device = CPU) -> ServedNetwork:
         """Checks the folder against its manifest, loads operator and program, and asks the canary.
 
         Raises:
             ManifestError: not exported, or a file is not the exported one.
-            NotServableError: another torch, another description, or a wrong answer to the canary.
+            NotServableError: another torch, another description, or a wrong answer to the canary; on a GPU also,
+                that `mamba_hunet` is not installed.
         """
         manifest = Manifest.read(version_directory)
         model = describe(manifest.model)
         _check_software(manifest, model, version_directory)
         manifest.check_files(version_directory)
-        torch.ops.load_library(str(version_directory / OPERATOR_FILE))
-        program = torch.export.load(version_directory / PROGRAM_FILE).module()
-        network = cls(model, manifest, program)
+        network = cls(model, manifest, load_program(version_directory, device), device)
         network._check_canary(version_directory)
         return network
 
@@ -91,6 +98,7 @@ class ServedNetwork:
         parts = [request.slices for request in requests]
         slices = torch.cat(parts) if len(parts) > 1 else parts[0]
         with torch.inference_mode():
+            slices = slices.to(self.device)
             calls = [self.probabilities(chunk) for chunk in slices.split(self.model.max_batch_size)]
             probability = torch.cat(calls) if len(calls) > 1 else calls[0]
             shares = probability.split([len(part) for part in parts])
@@ -102,7 +110,7 @@ class ServedNetwork:
             LESION_MASK: lambda: (probability >= self.model.mask_threshold).to(torch.uint8),
             WEIGHTS_SHA256: lambda: _digest_rows(self.weights_sha256, len(probability)),
         }
-        return {name: make() for name, make in makers.items() if name in wanted}
+        return {name: make().cpu() for name, make in makers.items() if name in wanted}
 
     def _problem_with(self, slices: Tensor) -> BadSlicesError | None:
         if slices.dtype != torch.float32 or tuple(slices.shape[1:]) != SLICE_DIMS:
@@ -116,13 +124,34 @@ class ServedNetwork:
     def _check_canary(self, version_directory: Path) -> None:
         canary = Canary.read(version_directory / CANARY_FILE)
         with torch.inference_mode():
-            answer = self.probabilities(torch.from_numpy(canary.slices))
+            answer = self.probabilities(torch.from_numpy(canary.slices).to(self.device)).cpu()
         difference = float((answer - torch.from_numpy(canary.probability)).abs().max())
         if not difference <= self.manifest.canary_tolerance:
             raise NotServableError(
                 f"{version_directory}: the answer to {CANARY_FILE} is off by {difference:.3g} "
                 f"(allowed: {self.manifest.canary_tolerance:g}); export the model again on this machine"
             )
+
+
+def load_program(version_directory: Path, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The exported program, its weights and constants on a device, and the operator that it calls.
+
+    The operator in the folder is the CPU's. On any other device it is `mamba_hunet`'s, which registers one for CUDA.
+    """
+    if device == CPU:
+        torch.ops.load_library(str(version_directory / OPERATOR_FILE))
+        return torch.export.load(version_directory / PROGRAM_FILE).module()
+    try:
+        import_module("mamba_hunet.selective_scan")
+    except ImportError as exc:
+        raise NotServableError(
+            f"{version_directory}: to compute on {device} the selective scan is mamba_hunet's, which is not installed; "
+            "install 'mamba-hunet[cuda]' into the server's environment, or set KIND_CPU in config.pbtxt"
+        ) from exc
+    torch.backends.cudnn.allow_tf32 = (
+        False  # else convolutions round to 10 bits, and the canary does not know the answer
+    )
+    return move_to_device_pass(torch.export.load(version_directory / PROGRAM_FILE), device).module()
 
 
 def use_cores(instances: int) -> int:

@@ -15,7 +15,7 @@ import torch
 import triton_python_backend_utils as backend
 
 from hunet_export.description import SLICES, ServedModel
-from hunet_export.serving import BadSlicesError, NotServableError, ServedNetwork, SliceRequest, use_cores
+from hunet_export.serving import CPU, BadSlicesError, NotServableError, ServedNetwork, SliceRequest, use_cores
 
 
 def load(args: dict[str, str]) -> ServedNetwork:
@@ -26,13 +26,30 @@ def load(args: dict[str, str]) -> ServedNetwork:
     """
     config = json.loads(args["model_config"])
     threads = use_cores(instances=sum(group["count"] for group in config["instance_group"]))
-    network = ServedNetwork.load(Path(args["model_repository"]) / args["model_version"])
+    device = device_of_instance(args)
+    network = ServedNetwork.load(Path(args["model_repository"]) / args["model_version"], device)
     _check_config(config, network.model)
     _announce(network, args["model_version"])
     backend.Logger.log_info(
-        f"{args['model_instance_name']}: weights {network.weights_sha256[:12]}, {threads} thread(s)"
+        f"{args['model_instance_name']}: weights {network.weights_sha256[:12]}, {device}, {threads} thread(s)"
     )
     return network
+
+
+def device_of_instance(args: dict[str, str]) -> torch.device:
+    """The CPU, or for an instance of kind KIND_GPU the GPU that Triton gave it; `args` as `initialize` gets them.
+
+    Raises NotServableError if torch does not see that GPU.
+    """
+    if args["model_instance_kind"] != "GPU":
+        return CPU
+    index = int(args["model_instance_device_id"])
+    if index >= torch.cuda.device_count():
+        raise NotServableError(
+            f"{args['model_instance_name']}: config.pbtxt puts it on GPU {index}, and torch {torch.__version__} sees "
+            f"{torch.cuda.device_count()} GPU(s); install a CUDA build of torch, or set KIND_CPU"
+        )
+    return torch.device("cuda", index)
 
 
 # Triton drops a metric when nobody holds it any more.

@@ -19,12 +19,12 @@ def gradients(scan, inputs: list[Tensor]) -> dict[str, Tensor]:
 
 @settings(max_examples=40)
 @given(
-    batch=st.integers(1, 3),
+    batch=st.integers(1, 16),
     height=st.integers(1, 9),
     width=st.integers(1, 9),
     channels=st.integers(1, 140),
     dt_rank=st.integers(1, 5),
-    d_state=st.integers(1, 20),
+    d_state=st.integers(1, 64),
 )
 def test_equal_those_of_the_reference_for_any_shape(
     isa, make_image_inputs, batch, height, width, channels, dt_rank, d_state

@@ -15,17 +15,20 @@ def assert_near(actual: Tensor, expected: Tensor, relative_to_largest: float = 1
 
 @settings(max_examples=40)
 @given(
-    batch=st.integers(1, 2),
+    batch=st.integers(1, 16),
     height=st.integers(1, 9),
     width=st.integers(1, 9),
     channels=st.integers(1, 40),
     dt_rank=st.integers(0, 5),
-    d_state=st.sampled_from([*range(1, 20), 63, 64]),
+    d_state=st.integers(1, 64),
 )
-def test_equals_the_reference_for_any_shape(isa, make_image_inputs, batch, height, width, channels, dt_rank, d_state):
+def test_equals_the_float64_reference_for_any_shape(
+    isa, make_image_inputs, batch, height, width, channels, dt_rank, d_state
+):
     inputs = make_image_inputs(batch, height, width, channels, dt_rank, d_state)
+    exact = selective_scan_2d_ref(*(tensor.double() for tensor in inputs))
     # A single number may be the small rest of large terms that cancel.
-    assert_near(selective_scan_2d(*inputs), selective_scan_2d_ref(*inputs), absolute=4e-6)
+    assert_near(selective_scan_2d(*inputs).double(), exact, absolute=4e-6)
 
 
 @pytest.mark.parametrize(("size", "d_state"), [((40, 30), 8), ((1, 500), 16), ((300, 1), 8)])

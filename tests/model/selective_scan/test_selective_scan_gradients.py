@@ -19,11 +19,11 @@ def gradients(scan, inputs: list[Tensor | None], softplus: bool) -> dict[str, Te
 
 @settings(max_examples=40)
 @given(
-    batch=st.integers(1, 3),
+    batch=st.integers(1, 16),
     groups=st.integers(1, 3),
     channels_per_group=st.integers(1, 80),
-    length=st.integers(1, 200),
-    d_state=st.integers(1, 20),
+    length=st.integers(1, 100),
+    d_state=st.integers(1, 64),
     softplus=st.booleans(),
     optional=st.booleans(),
 )

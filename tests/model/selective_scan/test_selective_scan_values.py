@@ -15,23 +15,24 @@ def assert_near(actual: Tensor, expected: Tensor, relative_to_largest: float = 1
 
 @settings(max_examples=60)
 @given(
-    batch=st.integers(1, 3),
+    batch=st.integers(1, 16),
     groups=st.integers(1, 4),
     channels_per_group=st.integers(1, 40),
-    length=st.integers(0, 200),
+    length=st.integers(0, 150),
     d_state=st.integers(1, 64),
     softplus=st.booleans(),
     with_D=st.booleans(),
     with_bias=st.booleans(),
 )
-def test_equals_the_reference_for_any_shape(
+def test_equals_the_float64_reference_for_any_shape(
     isa, make_inputs, batch, groups, channels_per_group, length, d_state, softplus, with_D, with_bias
 ):
     shape = (batch, groups * channels_per_group, length, groups, d_state)
     *required, D, bias = make_inputs(*shape, softplus=softplus)
     arguments = (*required, D if with_D else None, bias if with_bias else None, softplus)
+    exact = selective_scan_ref(*(x.double() if isinstance(x, torch.Tensor) else x for x in arguments))
     # A single number may be the small rest of large terms that cancel.
-    assert_near(selective_scan(*arguments), selective_scan_ref(*arguments), absolute=4e-6)
+    assert_near(selective_scan(*arguments).double(), exact, absolute=4e-6)
 
 
 def test_equals_the_reference_on_a_long_wide_input(isa, make_inputs):

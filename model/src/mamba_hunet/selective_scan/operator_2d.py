@@ -42,8 +42,8 @@ def selective_scan_2d(x: Tensor, projected: Tensor, dt_weight: Tensor, dt_bias: 
     Raises:
         ValueError: a shape does not fit; the message names the argument.
         TypeError: a dtype does not fit; the message names the argument.
-        RuntimeError: ``MAMBA_HUNET_ISA`` names an instruction set that this CPU lacks; or, on CUDA,
-            ``mamba_ssm`` is not installed.
+        RuntimeError: ``MAMBA_HUNET_ISA`` names an instruction set that this CPU lacks; or, on CUDA, ``triton`` is not
+            installed.
     """
     tensors = (x, projected, dt_weight, dt_bias, A, D)
     keep_states = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
@@ -61,12 +61,16 @@ def _shapes_of_scan(
     D: Tensor,
     keep_states: bool,
 ) -> tuple[Tensor, Tensor]:
-    batch, height, width, channels = x.shape
+    of_device = cuda_2d.shape_of_states if x.device.type == "cuda" else _shape_of_states
+    states = A.new_empty(of_device(x.shape, A.shape[1]) if keep_states else (0,))
+    return torch.empty_like(x, memory_format=torch.contiguous_format), states
+
+
+def _shape_of_states(x_shape: torch.Size, d_state: int) -> tuple[int, ...]:
+    batch, height, width, channels = x_shape
     tiles = (height * width + STEPS_IN_TILE - 1) // STEPS_IN_TILE
     blocks = (channels + LANES - 1) // LANES
-    kept = keep_states and x.device.type != "cuda"
-    states = A.new_empty((batch, blocks, DIRECTIONS, tiles, A.shape[1], LANES) if kept else (0,))
-    return torch.empty_like(x, memory_format=torch.contiguous_format), states
+    return batch, blocks, DIRECTIONS, tiles, d_state, LANES
 
 
 @torch.library.register_fake("mamba_hunet::selective_scan_2d_backward")
