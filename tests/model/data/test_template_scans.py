@@ -8,7 +8,8 @@ import pytest
 from mamba_hunet.data.cases import DataError
 from mamba_hunet.data.library import template_stacks
 from mamba_hunet.data.template import FLUID_T1, GREY_T1, WHITE_T1, Template, read_template
-from mamba_hunet.data.template_scans import draw_lesions, draw_scan
+from mamba_hunet.data.template_lesions import Tissue, draw_lesions
+from mamba_hunet.data.template_scans import draw_scan
 
 SHAPE = (72, 84, 64)
 AFFINE = np.array([[1.0, 0, 0, -36], [0, 1, 0, -42], [0, 0, 1, -32], [0, 0, 0, 1]])
@@ -28,6 +29,7 @@ def template_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         t1[ball(radius)] = level
     brain, region = ball(27), np.where(ball(27), 1, 0)
     region[:, :, :14] = 91
+    region[30:42, :, :] = 0
     for name, volume in (("ch2", t1), ("ch2bet", t1 * brain), ("aal", region)):
         nibabel.Nifti1Image(volume.astype(np.uint8), AFFINE).to_filename(folder / f"{name}.nii.gz")
     return folder
@@ -49,15 +51,40 @@ def test_a_missing_template_names_the_file_and_the_package(tmp_path: Path):
         read_template(tmp_path)
 
 
+def test_what_aal_leaves_out_below_the_tentorium_is_the_brain_stem(template: Template):
+    stem = template.region == 117
+    assert stem[36, 28, 16]
+    assert not stem[36, 28, 24]
+    assert not stem[36, 36, 16]
+    assert not stem[26, 28, 16]
+
+
+def test_a_template_without_a_fourth_ventricle_has_none_at_any_distance(template: Template):
+    assert np.isinf(template.fourth_ventricle_mm).all()
+
+
+def tissue_of(template: Template, white: np.ndarray, grey: np.ndarray) -> Tissue:
+    nothing = np.zeros(SHAPE, np.float32)
+    white, grey = white.astype(np.float32), grey.astype(np.float32)
+    fourth_mm = np.where(ball(12, (36, 30, 8)), 3.0, 100.0).astype(np.float32)
+    return Tissue(nothing, grey, white, white + grey, template.region, template.ventricle_mm, fourth_mm, nothing)
+
+
+def test_lesions_lie_at_the_fourth_ventricle_more_than_elsewhere_below(template: Template):
+    white = np.ones(SHAPE, bool)
+    tissue = tissue_of(template, white, ~white)
+    share = sum(draw_lesions(tissue, np.random.default_rng(seed)) for seed in range(40))
+    at_fourth = tissue.fourth_ventricle_mm < 6
+    elsewhere = (template.region >= 91) & ~at_fourth
+    assert share[at_fourth].mean() > 1.5 * share[elsewhere].mean()
+
+
 def test_lesions_lie_in_white_and_grey_matter_only(template: Template):
     white, grey = ball(23) & ~ball(6), ball(27) & ~ball(23)
     share = np.zeros(SHAPE)
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        drawn = draw_lesions(
-            white.astype(np.float32), grey.astype(np.float32), template.ventricle_mm, template.region, rng
-        )
-        share = np.maximum(share, drawn)
+        share = np.maximum(share, draw_lesions(tissue_of(template, white, grey), rng))
     assert share[white].max() > 0.9
     assert share[~(white | grey)].max() == 0.0
 

@@ -148,7 +148,7 @@ def test_without_volumes_drawn_scans_stand_in_for_them(thick: CaseFingerprint):
     picture = replace(thick, is_volume=False, slices=1, head_slices=1, lesion_slices=1)
     plan = plan_for(data_of(picture, 11))
     assert BatchSettings(**plan.batch.model_dump()) == BASE.batch
-    assert plan.scans.templates == 2 * BASE.templates
+    assert plan.scans.templates == 3 * BASE.templates
     assert plan.source_weights == BASE.source_weights | {"s0": 0.25}
 
 

@@ -1,6 +1,8 @@
 """Prepared training slices in memory: each case through the served preprocessing pipeline, once."""
 
+import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -158,18 +160,21 @@ def template_stacks(
     template: Template, count: int, seed: int, progress: Callable[[], None] | None = None
 ) -> list[SliceStack]:
     """Synthetic scans on a real head's anatomy (`draw_scan`); each is a patient of its own."""
-    stacks = []
-    for number in range(count):
+
+    def draw(number: int) -> SliceStack:
         rng = np.random.default_rng((seed, number))
         drawn = draw_scan(template, rng)
         name = f"template-{number}"
         scan = scan_from_array(drawn.flair, drawn.affine, file_name=name)
         thick = max(scan.spacing_mm) >= THIN_MM
         plane = SlicePlane.AUTO if thick else _THIN_PLANES[rng.choice(3, p=_THIN_PLANE_SHARES)]
-        stacks.append(_stack("template", name, scan, drawn.lesions, plane, drawn.brain_extracted, drawn.brain))
+        stack = _stack("template", name, scan, drawn.lesions, plane, drawn.brain_extracted, drawn.brain)
         if progress:
             progress()
-    return stacks
+        return stack
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(draw, range(count)))
 
 
 def _stack(

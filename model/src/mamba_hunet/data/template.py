@@ -20,8 +20,13 @@ Volume = NDArray[np.float32]
 _HEAD, _BRAIN, _REGIONS = "ch2.nii.gz", "ch2bet.nii.gz", "aal.nii.gz"
 # T1 intensity of pure fluid, grey and white matter in ch2.nii.gz.
 FLUID_T1, GREY_T1, WHITE_T1 = 45.0, 87.0, 112.0
-# The box about the lateral and third ventricles, world mm.
-_VENTRICLE_LOW_MM, _VENTRICLE_HIGH_MM = (-38.0, -52.0, -6.0), (38.0, 36.0, 30.0)
+# Boxes, world mm: about the lateral and third ventricles, about the fourth, about the brain stem.
+_VENTRICLE_MM = ((-38.0, -52.0, -6.0), (38.0, 36.0, 30.0))
+_FOURTH_VENTRICLE_MM = ((-14.0, -58.0, -48.0), (14.0, -32.0, -14.0))
+_BRAIN_STEM_MM = ((-18.0, -46.0, -71.0), (18.0, -12.0, -12.0))
+# AAL numbers 116 regions, from 91 on the cerebellum's; the brain stem, which it leaves out, comes after them.
+FIRST_INFRATENTORIAL, _BRAIN_STEM = 91, 117
+REGION_COUNT = 118
 _SCALP_T1 = 25.0
 
 
@@ -32,8 +37,10 @@ class Template:
     Attributes:
         t1: T1-weighted intensity of the whole head.
         brain: 1 inside the brain and the fluid in it.
-        region: AAL's region number, 0 outside; 71 to 78 are the deep nuclei, 91 and above the cerebellum.
+        region: AAL's region number, 0 outside; 71 to 78 are the deep nuclei, from `FIRST_INFRATENTORIAL` on the
+            cerebellum and, last, the brain stem.
         ventricle_mm: distance to the lateral and third ventricles, 0 inside.
+        fourth_ventricle_mm: distance to the fourth ventricle, 0 inside.
         affine: (4, 4), voxel indices to world mm.
     """
 
@@ -41,6 +48,7 @@ class Template:
     brain: Volume
     region: NDArray[np.uint8]
     ventricle_mm: Volume
+    fourth_ventricle_mm: Volume
     affine: NDArray[np.float64]
 
 
@@ -60,9 +68,12 @@ def read_template(folder: Path) -> Template:
     brain = ndimage.binary_closing(_array(_open(folder / _BRAIN)) > 0, iterations=4)
     region = _array(_open(folder / _REGIONS)).astype(np.uint8)
     affine = np.asarray(image.affine, dtype=np.float64)
-    ventricle = _ventricles(t1, brain, affine)
-    distance = ndimage.distance_transform_edt(~ventricle).astype(np.float32)
-    return Template(t1, brain.astype(np.float32), region, distance, affine)
+    stem = _box(_BRAIN_STEM_MM, affine)
+    region[stem] = np.where((region[stem] == 0) & brain[stem], _BRAIN_STEM, region[stem])
+    ventricle_mm, fourth_ventricle_mm = (
+        _distance_mm(_largest_fluid(t1, brain, _box(about, affine))) for about in (_VENTRICLE_MM, _FOURTH_VENTRICLE_MM)
+    )
+    return Template(t1, brain.astype(np.float32), region, ventricle_mm, fourth_ventricle_mm, affine)
 
 
 def _open(path: Path) -> nibabel.Nifti1Image:
@@ -77,16 +88,25 @@ def _array(image: nibabel.Nifti1Image) -> Volume:
     return np.asarray(image.dataobj, dtype=np.float32).reshape(image.shape[:3])
 
 
-def _ventricles(t1: Volume, brain: NDArray[np.bool_], affine: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The largest connected fluid in the middle of the brain."""
-    to_voxel = np.linalg.inv(affine)
-    low = np.maximum((to_voxel @ (*_VENTRICLE_LOW_MM, 1.0))[:3].astype(int), 0)
-    high = (to_voxel @ (*_VENTRICLE_HIGH_MM, 1.0))[:3].astype(int)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+def _box(corners_mm: tuple[tuple[float, ...], ...], affine: NDArray[np.float64]) -> tuple[slice, ...]:
+    """Voxels between two corners of a RAS grid."""
+    low, high = (np.maximum((np.linalg.inv(affine) @ (*corner, 1.0))[:3].astype(int), 0) for corner in corners_mm)
+    return tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+
+
+def _distance_mm(mask: NDArray[np.bool_]) -> Volume:
+    """Distance to a mask on a grid of 1 mm; infinite where there is none."""
+    if not mask.any():
+        return np.full(mask.shape, np.inf, np.float32)
+    return ndimage.distance_transform_edt(~mask).astype(np.float32)
+
+
+def _largest_fluid(t1: Volume, brain: NDArray[np.bool_], box: tuple[slice, ...]) -> NDArray[np.bool_]:
+    """The largest connected fluid of the brain within a box."""
     fluid = brain[box] & (t1[box] < (FLUID_T1 + GREY_T1) / 2)
     labels, _ = ndimage.label(ndimage.binary_opening(fluid))
-    sizes = np.bincount(labels.ravel())
+    sizes = np.bincount(labels.ravel(), minlength=2)
     sizes[0] = 0
-    ventricle = np.zeros(t1.shape, dtype=bool)
-    ventricle[box] = labels == sizes.argmax()
-    return ventricle
+    largest = np.zeros(t1.shape, dtype=bool)
+    largest[box] = (labels == sizes.argmax()) & (sizes.max() > 0)
+    return largest

@@ -246,7 +246,7 @@ def choose_templates(fingerprint: Fingerprint, plenty: _Plenty, circumstances: C
     if not circumstances.has_template:
         return Choice(0, f"{BASE.templates} would help, but Debian's mricron-data is not installed")
     if not _has_volumes(fingerprint):
-        return Choice(2 * BASE.templates, f"twice {BASE.templates}: there are no volumes but these")
+        return Choice(3 * BASE.templates, f"three times {BASE.templates}: there are no volumes but these")
     return Choice(round(BASE.templates * plenty.need), plenty.reason(BASE.templates, "less"))
 
 

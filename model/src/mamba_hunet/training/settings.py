@@ -40,5 +40,5 @@ class TrainingSettings:
     initial_weights_sha256: str = ""
     batch: BatchSettings = field(default_factory=BatchSettings)
     phantoms: int = 12
-    templates: int = 24
+    templates: int = 48
     source_weights: dict[str, float] = field(default_factory=lambda: {"phantom": 0.3, "template": 3.0})
