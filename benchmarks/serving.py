@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -85,18 +87,30 @@ def alone_slices_per_s(slices: int) -> dict[int, float]:
     return speeds
 
 
-def in_a_stack(slices: int, batch: int, in_flight: int) -> float:
-    """Served speed, from a stack that is started and stopped here."""
+@contextmanager
+def running_stack() -> Iterator[None]:
+    """A stack on free ports, which clients of this process find."""
     with tempfile.TemporaryDirectory(prefix="hunet-benchmark-") as folder:
         os.environ["HUNET_STATE_DIR"] = folder
         hunet = [sys.executable, "-m", "hunet_client"]
         subprocess.run([*hunet, "up", "--detach", "--any-ports", f"--models={MODEL}"], check=True, stdout=sys.stderr)
         try:
-            state = StackState.read()
-            assert state is not None
-            return served_slices_per_s(state.triton_grpc_address, slices, batch, in_flight)
+            yield
         finally:
             subprocess.run([*hunet, "down"], check=True, stdout=sys.stderr)
+
+
+def alone_in_a_process(slices: int) -> dict[int, float]:
+    """`alone_slices_per_s` in a process of its own, under the memory settings that the stack gives Triton."""
+    memory = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+    alone = subprocess.run(
+        [sys.executable, str(Path(__file__)), "--alone", f"--slices={slices}"],
+        env={**os.environ, **memory},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {int(batch): float(speed) for batch, speed in (line.split() for line in alone.stdout.splitlines())}
 
 
 def main() -> None:
@@ -110,17 +124,11 @@ def main() -> None:
         for batch, speed in alone_slices_per_s(options.slices).items():
             print(batch, speed)
         return
-    served = in_a_stack(options.slices, options.batch, options.in_flight)
-    # A process of its own, under the memory settings that the stack gives Triton.
-    memory = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
-    alone = subprocess.run(
-        [sys.executable, str(Path(__file__)), "--alone", f"--slices={options.slices}"],
-        env={**os.environ, **memory},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    speeds = {int(batch): float(speed) for batch, speed in (line.split() for line in alone.stdout.splitlines())}
+    with running_stack():
+        state = StackState.read()
+        assert state is not None
+        served = served_slices_per_s(state.triton_grpc_address, options.slices, options.batch, options.in_flight)
+    speeds = alone_in_a_process(options.slices)
     best = max(speeds, key=speeds.__getitem__)
     print(f"served by Triton   {served:6.2f} slices/s   (requests of {options.batch}, {options.in_flight} in flight)")
     print(f"alone, one process {speeds[best]:6.2f} slices/s   (batches of {best}, all {os.cpu_count()} cores)")
