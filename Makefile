@@ -1,4 +1,5 @@
 # make demo    from a fresh clone to a lesion mask, its picture and its score   (SCAN=path takes your own FLAIR)
+# make demo-pacs  the same by DICOM: a study through a local Orthanc, its SEG and report back   (apt install orthanc orthanc-dicomweb)
 # make test    every test, against a real Triton
 # make up      the serving system on this machine, until Ctrl-C
 # make bench   speed, as ratios against what you would use instead
@@ -18,7 +19,7 @@ PARTS   := protocol client preprocess_service pacs_gateway model export deploy/l
 SOURCES := constraints.txt $(PARTS:%=%/pyproject.toml) $(wildcard model/setup.py model/CMakeLists.txt model/src/mamba_hunet/csrc/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench up lint sanitize
+.PHONY: help setup demo demo-pacs test bench up lint sanitize
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -54,6 +55,14 @@ else
 	@$(HUNET) score '$(OUT)/mask.nii.gz' out/phantom/lesions.nii.gz
 endif
 	@echo "look first at $(OUT)/overlay.png"
+
+demo-pacs: export HUNET_STATE_DIR := $(CURDIR)/out/demo-pacs-stack
+demo-pacs: setup
+	@$(HUNET) phantom -o out/phantom --dicom
+	@$(HUNET) up --detach --any-ports --pacs
+	@$(HUNET) send-study out/phantom/dicom -o out/demo-pacs; status=$$?; \
+	  if [ $$status -eq 0 ]; then echo "the archive stays up: HUNET_STATE_DIR=$(HUNET_STATE_DIR) $(HUNET) down ends it"; \
+	  else $(HUNET) down; fi; exit $$status
 
 up: setup
 	@$(HUNET) up

@@ -69,9 +69,10 @@ def save_small_network() -> Callable[..., Path]:
 class LocalStack:
     """A stack started by `hunet up --detach`, in a state folder of its own and on free ports."""
 
-    def __init__(self, state_folder: Path, models: Sequence[str], home: Path | None) -> None:
+    def __init__(self, state_folder: Path, models: Sequence[str], home: Path | None, options: Sequence[str]) -> None:
         self.state_folder = state_folder
         self.models = tuple(models)
+        self.options = tuple(options)
         self.environment = {**os.environ, "HUNET_STATE_DIR": str(state_folder)}
         if home is not None:
             self.environment["HUNET_HOME"] = str(home)
@@ -82,7 +83,7 @@ class LocalStack:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
 
     def up(self) -> None:
-        run = self.hunet("up", "--detach", "--any-ports", f"--models={','.join(self.models)}")
+        run = self.hunet("up", "--detach", "--any-ports", f"--models={','.join(self.models)}", *self.options)
         assert run.returncode == 0, run.stdout + run.stderr
 
     @property
@@ -90,8 +91,8 @@ class LocalStack:
         return StackState.model_validate_json((self.state_folder / "stack.json").read_text())
 
     def process(self, part: str) -> psutil.Process:
-        """The program of a part, `triton` or `preprocess`, that runs now. Raises StopIteration when none does."""
-        words = {"triton": "tritonserver", "preprocess": "preprocess_service"}[part]
+        """The program of a part that runs now: triton, preprocess, gateway. Raises StopIteration when none does."""
+        words = {"triton": "tritonserver", "preprocess": "preprocess_service", "gateway": "gateway.toml"}[part]
         children = psutil.Process(self.state.pid).children()
         return next(child for child in children if any(words in word for word in child.cmdline()))
 
@@ -104,12 +105,14 @@ class LocalStack:
 def start_stack(tmp_path_factory) -> Iterator[Callable[..., LocalStack]]:
     """Starts a stack of the test's own; whatever still runs at the end of the session is stopped.
 
-    It serves Mamba-HUNet from the checkout, or other models from a home of the test's own.
+    It serves Mamba-HUNet from the checkout, or other models from a home of the test's own; `options` are `hunet up`'s.
     """
     stacks: list[LocalStack] = []
 
-    def start(models: Sequence[str] = ("mamba_hunet",), home: Path | None = None) -> LocalStack:
-        stacks.append(LocalStack(tmp_path_factory.mktemp("stack"), models, home))
+    def start(
+        models: Sequence[str] = ("mamba_hunet",), home: Path | None = None, options: Sequence[str] = ()
+    ) -> LocalStack:
+        stacks.append(LocalStack(tmp_path_factory.mktemp("stack"), models, home, options))
         stacks[-1].up()
         return stacks[-1]
 

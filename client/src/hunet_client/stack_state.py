@@ -22,6 +22,17 @@ def stack_state_path() -> Path:
     return (Path(folder) if folder else platformdirs.user_state_path("hunet")) / "stack.json"
 
 
+class PacsAddresses(BaseModel):
+    """The PACS gateway of a stack, and the archive beside it. Addresses are `host:port`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    gateway_dicom: str
+    gateway_http: str
+    archive_dicom: str
+    archive_http: str
+
+
 class StackState(BaseModel):
     """One running stack. Addresses are `host:port`; `pid` is the supervisor's."""
 
@@ -35,6 +46,7 @@ class StackState(BaseModel):
     triton_metrics_address: str
     models: tuple[str, ...]
     started_at: datetime
+    pacs: PacsAddresses | None = None
 
     @classmethod
     def read(cls) -> StackState | None:

@@ -36,6 +36,10 @@ class Addresses:
     triton_grpc: Address
     triton_http: Address
     triton_metrics: Address
+    gateway_dicom: Address
+    gateway_http: Address
+    archive_dicom: Address
+    archive_http: Address
 
 
 USUAL_PORTS = {
@@ -44,6 +48,10 @@ USUAL_PORTS = {
     "triton_grpc": 8001,
     "triton_http": 8000,
     "triton_metrics": 8002,
+    "gateway_dicom": 11112,
+    "gateway_http": 8043,
+    "archive_dicom": 4242,
+    "archive_http": 8042,
 }
 NAMES = tuple(field.name.replace("_", "-") for field in fields(Addresses))
 

@@ -22,13 +22,16 @@ import click
     "addresses",
     multiple=True,
     metavar="NAME=HOST:PORT",
-    help="Where a part listens: preprocess, preprocess-metrics, triton-grpc, triton-http or triton-metrics.",
+    help="Where a part listens: preprocess, preprocess-metrics, triton-grpc, triton-http, triton-metrics; with --pacs "
+    "gateway-dicom, gateway-http, archive-dicom, archive-http.",
 )
-def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...]) -> None:
+@click.option("--pacs", is_flag=True, help="With the PACS gateway, and a local Orthanc that sends studies to it.")
+def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...], pacs: bool) -> None:
     """Start Triton and the preprocessing service on this machine.
 
     Installs Triton and exports the models where that has not been done, waits until a real inference has
-    answered by each, and restarts what dies. Everything listens on loopback. Research use only.
+    answered by each, and restarts what dies. Everything listens on loopback. With --pacs, an MR series that is
+    stored in Orthanc is segmented, and its results come back into Orthanc. Research use only.
     """
     from hunet_client.home import find_home
 
@@ -47,11 +50,11 @@ def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...]) -
         from hunet_local.detach import run_detached
 
         arguments = [f"--models={','.join(chosen)}", *(f"--address={address}" for address in addresses)]
-        run_detached([*arguments, *["--any-ports"] * any_ports], click.echo)
+        run_detached([*arguments, *["--any-ports"] * any_ports, *["--pacs"] * pacs], click.echo)
         return
     from hunet_local.stack import Stack
 
-    Stack(chosen, choose_addresses(given, usual=not any_ports), click.echo).run()
+    Stack(chosen, choose_addresses(given, usual=not any_ports), click.echo, pacs=pacs).run()
 
 
 @click.command(short_help="Ask the running stack whether it answers.")
@@ -121,3 +124,20 @@ def canary(triton_address: str, repository: Path) -> None:
     except NotAnsweringError as exc:
         raise ServiceUnavailableError(triton_address, str(exc), "See Triton's log.") from exc
     click.echo(f"{', '.join(models)}: right")
+
+
+@click.command("send-study", short_help="Send DICOM files to the stack's archive, and wait for the results.")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("out/study"), show_default=True
+)
+@click.option("--timeout-s", type=click.FloatRange(min=1), default=300.0, show_default=True)
+def send_study(folder: Path, output: Path, timeout_s: float) -> None:
+    """Store a study's DICOM files in the archive of `hunet up --pacs`, and wait until its results are there.
+
+    The archive forwards the study to the gateway, which has it segmented and sends SEG, SR, outlines and a PDF back.
+    Their files and a picture come into the output folder. Research use only.
+    """
+    from hunet_local.study_round import send_study_round
+
+    send_study_round(folder, output, timeout_s)

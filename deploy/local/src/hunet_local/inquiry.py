@@ -15,7 +15,7 @@ from hunet_client.errors import HunetError
 from hunet_client.stack_state import StackState
 
 from hunet_local.models import VERSION
-from hunet_local.probes import Canary, NotAnsweringError, PreprocessProbe, TritonProbe
+from hunet_local.probes import Canary, HttpProbe, NotAnsweringError, PreprocessProbe, TritonProbe
 from hunet_local.records import SupervisorRecord, clear_dead_stack, is_running, stack_lock, state_folder
 from hunet_local.stack import describe
 
@@ -91,6 +91,10 @@ async def _ask(state: StackState) -> Inquiry:
         "preprocess": await _problem(preprocess.check_ready()),
         "triton": await _problem(triton.check_server()),
     }
+    if state.pacs is not None:
+        gateway, archive = state.pacs.gateway_http, state.pacs.archive_http
+        problems["gateway"] = await _problem(HttpProbe(f"http://{gateway}/health/ready").check_ready())
+        problems["archive"] = await _problem(HttpProbe(f"http://{archive}/system").check_ready())
     models = {
         model: ModelState(_weights_sha256(path), await _problem(triton.check_model(model)))
         for model, path in versions.items()

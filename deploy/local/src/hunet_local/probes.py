@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -56,6 +58,25 @@ class PreprocessProbe:
                 raise NotAnsweringError(f"{exc.code().name}: {exc.details()}") from exc
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
             raise NotAnsweringError(f"its health is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}")
+
+    check_alive = check_ready
+
+
+class HttpProbe:
+    """Asks for a page, which a part gives with status 200 when it is ready."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def check_ready(self) -> None:
+        await asyncio.to_thread(self._get)
+
+    def _get(self) -> None:
+        try:
+            with urllib.request.urlopen(self._url, timeout=ANSWER_TIMEOUT_S) as answer:
+                answer.read()
+        except OSError as exc:
+            raise NotAnsweringError(str(exc)) from exc
 
     check_alive = check_ready
 

@@ -9,14 +9,17 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from filelock import Timeout
 from hunet_client.errors import HunetError
 from hunet_client.home import find_home
 from hunet_client.notice import RESEARCH_USE_ONLY
-from hunet_client.stack_state import StackState
+from hunet_client.stack_state import PacsAddresses, StackState
 
 from hunet_local.addresses import Addresses
+from hunet_local.archive import archive_part, find_orthanc
+from hunet_local.gateway import gateway_part
 from hunet_local.guard import guarded
 from hunet_local.install import ensure_installed, runtime_folder
 from hunet_local.models import copy_models, ensure_exported
@@ -32,11 +35,17 @@ class AlreadyRunningError(HunetError):
 
 
 class Stack:
-    """The parts for these models at these addresses. `say` is told about each event, one line at a time."""
+    """The parts for these models at these addresses. `say` is told about each event, one line at a time.
 
-    def __init__(self, models: tuple[str, ...], addresses: Addresses, say: Callable[[str], None]) -> None:
+    With `pacs`, the gateway and a local archive are among the parts; studies are segmented by the first model.
+    """
+
+    def __init__(
+        self, models: tuple[str, ...], addresses: Addresses, say: Callable[[str], None], *, pacs: bool = False
+    ) -> None:
         self._models = models
         self._addresses = addresses
+        self._pacs = pacs
         self._say = say
         self._stack_id = secrets.token_hex(4)
         self._began = time.monotonic()
@@ -70,6 +79,7 @@ class Stack:
 
     def _prepare(self) -> list[Part]:
         home, folder = find_home(), state_folder()
+        pacs_parts = self._pacs_parts(folder) if self._pacs else []
         runtime = ensure_installed(runtime_folder(), self._say)
         ensure_exported(home, self._models, self._say)
         repository = copy_models(home, self._models, folder / "models")
@@ -83,10 +93,18 @@ class Stack:
                 self._stack_id,
                 folder / "logs" / "triton.log",
             ),
+            *pacs_parts,
         ]
         for part in parts:
             part.log_file.unlink(missing_ok=True)
         return parts
+
+    def _pacs_parts(self, folder: Path) -> list[Part]:
+        orthanc, logs = find_orthanc(), folder / "logs"
+        return [
+            gateway_part(self._addresses, self._models[0], folder / "gateway", logs / "gateway.log"),
+            archive_part(orthanc, self._addresses, folder / "archive", logs / "archive.log"),
+        ]
 
     async def _serve(self, parts: list[Part]) -> None:
         stop = asyncio.Event()
@@ -112,6 +130,15 @@ class Stack:
             triton_metrics_address=addresses.triton_metrics.reachable,
             models=self._models,
             started_at=datetime.now(UTC),
+            pacs=self._pacs_addresses() if self._pacs else None,
+        )
+
+    def _pacs_addresses(self) -> PacsAddresses:
+        return PacsAddresses(
+            gateway_dicom=self._addresses.gateway_dicom.reachable,
+            gateway_http=self._addresses.gateway_http.reachable,
+            archive_dicom=self._addresses.archive_dicom.reachable,
+            archive_http=self._addresses.archive_http.reachable,
         )
 
 
@@ -127,7 +154,17 @@ def describe(state: StackState) -> str:
             f"  models          {', '.join(state.models)}",
             f"  preprocessing   {preprocessing}",
             f"  Triton          {triton}",
+            *_describe_pacs(state),
             f"  logs            {state_folder() / 'logs'}",
             f"  {RESEARCH_USE_ONLY}",
         )
     )
+
+
+def _describe_pacs(state: StackState) -> list[str]:
+    if state.pacs is None:
+        return []
+    return [
+        f"  PACS gateway    {state.pacs.gateway_dicom} (DICOM, HUNET), http://{state.pacs.gateway_http}",
+        f"  Orthanc         {state.pacs.archive_dicom} (DICOM, ORTHANC), http://{state.pacs.archive_http}",
+    ]

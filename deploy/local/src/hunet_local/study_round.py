@@ -1,0 +1,92 @@
+"""A study's way round: into the archive, to the gateway, and its results back into the archive."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+from hunet_client.errors import HunetError, ServiceUnavailableError, UsageError
+from hunet_client.notice import RESEARCH_USE_ONLY
+from hunet_client.stack_state import StackState, stack_state_path
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
+from rich.table import Table
+
+from hunet_local.orthanc_client import ArchivedSeries, OrthancClient
+
+# What the gateway makes of a study, by modality: segmentation, report, outlines as pictures, the report as a document.
+_RESULTS = {"SEG": "segmentation.dcm", "SR": "report.dcm", "OT": "outlines", "DOC": "report_document.dcm"}
+_POLL_S = 0.5
+
+
+def send_study_round(folder: Path, output: Path, timeout_s: float) -> None:
+    """Sends every DICOM file below a folder, waits for the results, and writes them.
+
+    Raises:
+        ServiceUnavailableError: no stack with an archive runs, or the results do not come in time.
+        UsageError: the folder holds no DICOM file, or files of several studies.
+    """
+    state = StackState.read()
+    if state is None or state.pacs is None:
+        raise ServiceUnavailableError(
+            str(stack_state_path()), "no stack with a PACS is running", "Start one with `hunet up --pacs`."
+        )
+    archive = OrthancClient(state.pacs.archive_http)
+    study = _store(archive, folder)
+    results = _wait(archive, study, timeout_s)
+    _write(archive, results, output)
+    _print(archive.series(study), state.pacs.archive_http, study, output)
+
+
+def _store(archive: OrthancClient, folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    console = Console(stderr=True)
+    stored = track(files, "storing", console=console, disable=not console.is_terminal)
+    studies = {archive.store(path) for path in stored} - {None}
+    if len(studies) != 1:
+        raise UsageError(str(folder), f"holds files of {len(studies)} DICOM studies", "Give a folder of one study.")
+    (study,) = studies
+    assert study is not None
+    return study
+
+
+def _wait(archive: OrthancClient, study: str, timeout_s: float) -> dict[str, ArchivedSeries]:
+    give_up_at = time.monotonic() + timeout_s
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("waiting for results")
+        while True:
+            series = {one.modality: one for one in archive.series(study)}
+            missing = [modality for modality in _RESULTS if modality not in series]
+            if not missing:
+                return {modality: series[modality] for modality in _RESULTS}
+            progress.update(task, description=f"waiting for {', '.join(missing)}")
+            if time.monotonic() > give_up_at:
+                raise ServiceUnavailableError(
+                    "the gateway", f"no {', '.join(missing)} within {timeout_s:g} s", "See `hunet status` and its logs."
+                )
+            time.sleep(_POLL_S)
+
+
+def _write(archive: OrthancClient, results: dict[str, ArchivedSeries], output: Path) -> None:
+    """Results as files; of the outlines, the middle one as a picture."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for modality, name in _RESULTS.items():
+            if modality != "OT":
+                (output / name).write_bytes(archive.file(results[modality].instances[0]))
+        outlines = results["OT"].instances
+        (output / "outlines.png").write_bytes(archive.picture(outlines[len(outlines) // 2]))
+    except OSError as exc:
+        raise HunetError(str(output), f"cannot be written: {exc.strerror}", "Choose another with -o.") from exc
+
+
+def _print(series: list[ArchivedSeries], address: str, study: str, output: Path) -> None:
+    table = Table("modality", "description", "instances", title="The study in Orthanc", caption=RESEARCH_USE_ONLY)
+    for one in series:
+        table.add_row(one.modality, one.description, str(len(one.instances)))
+    Console().print(table)
+    click.echo(f"in Orthanc: http://{address}/app/explorer.html#study?uuid={study}")
+    click.echo(f"files:      {output}; look first at {output / 'outlines.png'}")
