@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 npm ci --ignore-scripts --no-audit --no-fund
 web=src/pacs_gateway/web/assets/vendor
-cp node_modules/@niivue/niivue/dist/index.min.js "$web/niivue.min.js"
+cp node_modules/@niivue/niivue/dist/index.js "$web/niivue.js"
 cp node_modules/fflate/esm/browser.js "$web/fflate.js"
 cp node_modules/fflate/LICENSE "$web/fflate.LICENSE"
 cp node_modules/eventsource-parser/dist/index.js "$web/eventsource-parser.js"
