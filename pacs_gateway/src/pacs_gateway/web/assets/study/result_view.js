@@ -37,6 +37,7 @@ export class ResultView {
     this.toolbar.setLayout(this.viewer.layout);
     this.toolbar.apply();
     this.fillPanel();
+    this.viewer.goTo(this.layer.lesions[0]?.place ?? this.viewer.middle);
     useShortcuts("Study", resultShortcuts(this), this.signal);
     announce(`${report.lesion_count} lesions found.`);
   }

@@ -1,6 +1,7 @@
 /** One scan in NiiVue, with its lesions as NiiVue's drawing layer: quick to change, and the one that a reader can draw on. */
 
 import { DRAG_MODE, NVImage, SLICE_TYPE } from "../vendor/niivue.js";
+import { brainWindow } from "./brain_window.js";
 import { tiles } from "./layouts.js";
 import { ScanCanvas } from "./scan_canvas.js";
 
@@ -63,8 +64,14 @@ export class Viewer {
   /** Shows a scan (NIfTI bytes), without lesions as yet. */
   async showScan(bytes) {
     const image = await NVImage.loadFromUrl({ url: "flair.nii.gz", buffer: bytes, name: "flair.nii.gz" });
-    this.nv.addVolume(image);
     this.image = image;
+    this.window = brainWindow(image.img, {
+      slope: image.hdr.scl_slope || 1,
+      intercept: image.hdr.scl_inter,
+      high: image.robust_max,
+    });
+    [image.cal_min, image.cal_max] = this.window;
+    this.nv.addVolume(image);
     this.nv.createEmptyDrawing();
     this.marked = [];
   }
@@ -72,6 +79,11 @@ export class Viewer {
   /** Voxels along right, anterior, superior: the order of what `valuesOf` gives and `drawing` holds. */
   get dims() {
     return this.image.dimsRAS.slice(1, 4);
+  }
+
+  /** The scan's middle voxel. */
+  get middle() {
+    return this.dims.map((voxels) => Math.floor(voxels / 2));
   }
 
   get voxel_ml() {
@@ -151,31 +163,29 @@ export class Viewer {
   zoom(steps) {
     const [x, y, z, zoom] = this.nv.scene.pan2Dxyzmm;
     const scale = steps === 0 ? 1 : Math.max(1, zoom * ZOOM_STEP ** steps);
-    const here = this.nv.frac2mm(this.nv.scene.crosshairPos);
+    const here = this.nv.frac2mm(this.nv.scene.crosshairPos, 0, true);
     const pan = scale === 1 ? [0, 0, 0] : [x, y, z].map((at, axis) => at + (zoom - scale) * here[axis] / scale);
     this.nv.setPan2Dxyzmm([...pan, scale]);
   }
 
   resetWindow() {
-    const image = this.image;
-    image.cal_min = image.robust_min;
-    image.cal_max = image.robust_max;
+    [this.image.cal_min, this.image.cal_max] = this.window;
     this.nv.updateGLVolume();
   }
 
   /** The crosshair in millimetres of the scan's world. */
   get crosshair_mm() {
-    return [...this.nv.frac2mm(this.nv.scene.crosshairPos)].slice(0, 3);
+    return [...this.nv.frac2mm(this.nv.scene.crosshairPos, 0, true)].slice(0, 3);
   }
 
   /** To a place in the world; tells nobody. */
   follow(mm) {
-    this.nv.scene.crosshairPos = this.nv.mm2frac(mm);
+    this.nv.scene.crosshairPos = this.nv.mm2frac(mm, 0, true);
     this.nv.drawScene();
   }
 
   millimetres(place) {
-    return [...this.nv.frac2mm(this.nv.vox2frac(place))].slice(0, 3);
+    return [...this.nv.frac2mm(this.nv.vox2frac(place), 0, true)].slice(0, 3);
   }
 
   /** The drawing as a NIfTI file, gzipped, on the scan's own grid. */
