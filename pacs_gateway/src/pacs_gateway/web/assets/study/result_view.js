@@ -10,6 +10,7 @@ import { filesPanel } from "./files_panel.js";
 import { LesionFinder } from "./lesion_finder.js";
 import { LesionLayer } from "./lesion_layer.js";
 import { lesionTable } from "./lesion_table.js";
+import { printsOnePage } from "./print_sheet.js";
 import { resultShortcuts } from "./result_shortcuts.js";
 import { summary } from "./summary.js";
 import { tabs } from "./tabs.js";
@@ -29,6 +30,7 @@ export class ResultView {
       links["probability.nii.gz"] && getBytes(links["probability.nii.gz"]),
       getBytes(links["mask.nii.gz"]),
     ]);
+    this.notice = report.research_use_only;
     this.layer = new LesionLayer(this.viewer, new LesionFinder(this.signal), report);
     this.toolbar = this.makeToolbar();
     await this.layer.open({ probability, mask });
@@ -38,6 +40,7 @@ export class ResultView {
     this.toolbar.apply();
     this.fillPanel();
     this.viewer.goTo(this.layer.lesions[0]?.place ?? this.viewer.middle);
+    printsOnePage(this, this.notice, this.signal);
     useShortcuts("Study", resultShortcuts(this), this.signal);
     announce(`${report.lesion_count} lesions found.`);
   }

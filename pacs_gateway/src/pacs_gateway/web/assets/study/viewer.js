@@ -188,6 +188,17 @@ export class Viewer {
     return [...this.nv.frac2mm(this.nv.vox2frac(place), 0, true)].slice(0, 3);
   }
 
+  /** A picture of what is shown now, as a canvas. */
+  snapshot() {
+    const { canvas } = this.nv;
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [canvas.width, canvas.height];
+    // Drawn anew: the browser forgets what WebGL drew once it is on the screen.
+    this.nv.drawScene();
+    copy.getContext("2d").drawImage(canvas, 0, 0);
+    return copy;
+  }
+
   /** The drawing as a NIfTI file, gzipped, on the scan's own grid. */
   async maskFile() {
     const marked = this.drawing.map((value) => (value ? 1 : 0));
