@@ -16,12 +16,11 @@ export function listenForShortcuts(groups) {
   window.addEventListener("keydown", onKey, { capture: true });
 }
 
-/** The view's shortcuts, [{keys: ["j"], says: "Next lesion", does: fn}], until `signal` aborts. */
-export function useShortcuts(title, list, signal) {
-  const group = { title, list };
-  bindings.push(group);
+/** The view's shortcuts, [{title, list: [{keys: ["j"], says: "Next lesion", does: fn}]}], until `signal` aborts. */
+export function useShortcuts(groups, signal) {
+  bindings = groups;
   signal.addEventListener("abort", () => {
-    bindings = bindings.filter((one) => one !== group);
+    if (bindings === groups) bindings = [];
   });
 }
 

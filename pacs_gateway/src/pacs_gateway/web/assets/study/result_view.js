@@ -41,7 +41,7 @@ export class ResultView {
     this.fillPanel();
     this.viewer.goTo(this.layer.lesions[0]?.place ?? this.viewer.middle);
     printsOnePage(this, this.notice, this.signal);
-    useShortcuts("Study", resultShortcuts(this), this.signal);
+    useShortcuts(resultShortcuts(this), this.signal);
     announce(`${report.lesion_count} lesions found.`);
   }
 

@@ -61,14 +61,11 @@ export async function showWorklist(content, signal) {
     await refresh();
   }
 
-  useShortcuts(
-    "Worklist",
-    [
-      { keys: ["u"], says: "Choose scans to send", does: choose },
-      { keys: ["/"], says: "Search", does: () => filters.search.focus() },
-    ],
-    signal,
-  );
+  const list = [
+    { keys: ["u"], says: "Choose scans to send", does: choose },
+    { keys: ["/"], says: "Search", does: () => filters.search.focus() },
+  ];
+  useShortcuts([{ title: "Worklist", list }], signal);
   keepFresh();
 
   async function keepFresh() {
