@@ -29,12 +29,18 @@ async function showView() {
     }
     return;
   }
-  // The skip link is an address too, and leads to no view.
-  if (location.hash === "#content") return content.focus();
   location.replace("#/");
 }
 
+/** Past the bar. A link would change the address, which names the view. */
+function skipToContent() {
+  content.tabIndex = -1;
+  content.focus();
+  content.removeAttribute("tabindex");
+}
+
 useTheme();
+document.getElementById("skip").addEventListener("click", skipToContent);
 document.getElementById("theme").addEventListener("click", switchTheme);
 document.getElementById("help").addEventListener("click", showShortcuts);
 listenForShortcuts([

@@ -19,6 +19,7 @@ const PENS = [
 export class CorrectionMode {
   constructor(study, layer, room) {
     Object.assign(this, { study, layer, viewer: layer.viewer, room });
+    this.warn = (event) => this.isChanged && event.preventDefault();
     this.change = element("output", { class: "change", "aria-live": "polite" });
     this.pens = PENS.map(([name, says, value]) => [
       name,
@@ -33,7 +34,7 @@ export class CorrectionMode {
       this.size,
       element("button", { type: "button", class: "quiet", onclick: () => this.undo() }, "Undo"),
       this.change,
-      element("button", { type: "button", class: "quiet", onclick: () => this.leave(null) }, "Discard"),
+      element("button", { type: "button", class: "quiet", onclick: () => this.discard() }, "Discard"),
       element("button", { type: "button", class: "primary", onclick: () => this.accept() }, "Accept …"),
     );
   }
@@ -50,6 +51,7 @@ export class CorrectionMode {
     nv.onDrawingChanged = () => this.showChange();
     this.take("add", MARKED);
     this.room.replaceChildren(this.bar);
+    window.addEventListener("beforeunload", this.warn);
     this.showChange();
     return new Promise((resolve) => (this.resolve = resolve));
   }
@@ -123,7 +125,25 @@ export class CorrectionMode {
     return correction;
   }
 
+  /** Asks first, where strokes would be lost. */
+  async discard() {
+    if (this.isChanged) {
+      const choice = await showDialog(
+        "Discard your strokes?",
+        element(
+          "form",
+          { method: "dialog", class: "actions" },
+          element("button", { class: "quiet", value: "" }, "Go on correcting"),
+          element("button", { class: "danger", value: "discard" }, "Discard"),
+        ),
+      );
+      if (choice !== "discard") return;
+    }
+    this.leave(null);
+  }
+
   leave(correction) {
+    window.removeEventListener("beforeunload", this.warn);
     const { nv } = this.viewer;
     nv.setDrawingEnabled(false);
     nv.onDrawingChanged = () => {};

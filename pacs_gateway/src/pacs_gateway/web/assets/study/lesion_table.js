@@ -3,6 +3,13 @@
 import { element } from "../dom.js";
 import { share, volume } from "../format.js";
 
+const COLUMNS = [
+  ["#"],
+  ["ml"],
+  ["Place"],
+  ["Confidence", "How sure the network is that something is here; not that it is a lesion of multiple sclerosis"],
+];
+
 /** `placeOf(lesion)`: what the findings say of where it is, {says, title} or null. */
 export function lesionTable(layer, placeOf) {
   const body = element("tbody");
@@ -15,7 +22,7 @@ export function lesionTable(layer, placeOf) {
       element(
         "thead",
         {},
-        element("tr", {}, ...["#", "ml", "Place", "Confidence"].map((name) => element("th", { scope: "col" }, name))),
+        element("tr", {}, ...COLUMNS.map(([name, title]) => element("th", { scope: "col", title }, name))),
       ),
       body,
     ),

@@ -46,7 +46,7 @@ function forViewer({ viewer, toolbar }) {
 
 function forStudy(view) {
   const leave = () => {
-    if (view.correction) view.correction.leave(null);
+    if (view.correction) view.correction.discard();
     else if (view.other) view.endComparison();
   };
   return [

@@ -12,6 +12,7 @@ import { LesionLayer } from "./lesion_layer.js";
 import { lesionTable } from "./lesion_table.js";
 import { printsOnePage } from "./print_sheet.js";
 import { resultShortcuts } from "./result_shortcuts.js";
+import { scanPanel } from "./scan_panel.js";
 import { summary } from "./summary.js";
 import { tabs } from "./tabs.js";
 import { thresholdControl } from "./threshold_control.js";
@@ -60,8 +61,9 @@ export class ResultView {
     this.corrections = correctionsPanel(this.study, this.layer);
     this.sections = tabs([
       { name: "Lesions", content: lesionTable(this.layer, () => null) },
-      { name: "Files", content: filesPanel(this.study) },
+      { name: "Scan", content: scanPanel(this.layer.reported) },
       { name: "Corrections", content: this.corrections.node },
+      { name: "Files", content: filesPanel(this.study) },
     ]);
     this.shell.panel.replaceChildren(summary(this.layer), thresholdControl(this.layer), this.sections.node);
     this.corrections.refresh();

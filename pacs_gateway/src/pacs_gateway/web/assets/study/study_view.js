@@ -99,7 +99,7 @@ function showScan(study, shell) {
 function title(study) {
   document.title = `${study.name} · Mamba-HUNet`;
   const urgent = study.priority === "urgent" && element("span", { class: "tag urgent" }, "Urgent");
-  document.getElementById("crumb").replaceChildren(element("h1", {}, study.name), stateBadge(study), ...(urgent ? [urgent] : []));
+  document.getElementById("crumb").replaceChildren(element("a", { href: "#/" }, "Worklist"), element("h1", {}, study.name), stateBadge(study), ...(urgent ? [urgent] : []));
 }
 
 function failure(study) {

@@ -1,5 +1,6 @@
 /** One scan in NiiVue, with its lesions as NiiVue's drawing layer: quick to change, and the one that a reader can draw on. */
 
+import { Problem } from "../api.js";
 import { DRAG_MODE, NVImage, SLICE_TYPE } from "../vendor/niivue.js";
 import { brainWindow } from "./brain_window.js";
 import { tiles } from "./layouts.js";
@@ -51,6 +52,13 @@ const OPTIONS = {
 export class Viewer {
   /** A viewer on a canvas that is in the page. `onMove(location)` hears where the crosshair is. */
   static async open(canvas, { onMove = () => {}, onDrawn = () => {} } = {}) {
+    if (!document.createElement("canvas").getContext("webgl2")) {
+      throw new Problem({
+        title: "This browser cannot show the scan",
+        detail: "WebGL 2 is missing or switched off.",
+        fix: "Switch on hardware acceleration, or use a current Chrome, Edge, Firefox or Safari. The files are to be had from the HTTP API.",
+      });
+    }
     const viewer = new Viewer();
     const nv = new ScanCanvas({ ...OPTIONS, onLocationChange: onMove });
     viewer.nv = nv;

@@ -22,6 +22,7 @@ export async function showWorklist(content, signal) {
   const table = element("div", { class: "table-room" }, element("p", { class: "message dim" }, "Reading the worklist …"));
   const filters = new Filters(() => showTable());
   let studies = [];
+  let shown = null;
 
   const { limits } = await getJson("info", { signal });
   const uploads = new Uploads(sent, { limit_mb: limits.max_upload_mb, onAccepted: () => refresh() });
@@ -31,14 +32,18 @@ export async function showWorklist(content, signal) {
   );
 
   function showTable() {
-    const shown = filters.of(studies);
+    const chosen = filters.of(studies);
     if (studies.length === 0) table.replaceChildren(nothingYet());
-    else if (shown.length === 0) table.replaceChildren(emptyMessage("No study is like that."));
-    else table.replaceChildren(studyTable(shown, remove));
+    else if (chosen.length === 0) table.replaceChildren(emptyMessage("No study is like that."));
+    else table.replaceChildren(studyTable(chosen, remove));
   }
 
   async function refresh() {
     const page = await getJson(`studies?limit=${PAGE_SIZE}`, { signal });
+    // The same again would take the reader's selection away; times grow old by the minute.
+    const seen = `${JSON.stringify(page.studies)} ${Math.floor(Date.now() / 60_000)}`;
+    if (seen === shown) return;
+    shown = seen;
     const focused = table.querySelector(":focus")?.closest("tr")?.dataset.study;
     studies = page.studies;
     showTable();
@@ -74,6 +79,7 @@ export async function showWorklist(content, signal) {
         if (!document.hidden) await refresh();
       } catch (problem) {
         if (signal.aborted) return;
+        shown = null;
         table.replaceChildren(problemMessage(problem));
       }
       const isBusy = studies.some((study) => stateKind(study) === "working");
