@@ -1,21 +1,31 @@
-"""Debian's Chromium on the page, with a WebGL that needs no graphics card."""
+"""Debian's Chromium on the page, with a WebGL that needs no graphics card; and a gateway with the real stack behind it."""
 
 from __future__ import annotations
 
 import mimetypes
 import re
 import shutil
+import sys
+import zipfile
 from pathlib import Path
 
+import nibabel
 import pytest
-from pacs_gateway import web
+from mamba_hunet.phantom import PhantomSettings, make_phantom
+from mamba_hunet.phantom.dicom_series import write_mr_series
 from playwright.sync_api import sync_playwright
+
+from pacs_gateway import web
+
+sys.path.insert(0, str(Path(__file__).parent))
+from gateway_api import GatewayApi, processing
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 WEB = Path(web.__file__).parent
 FLAGS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
 WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 390, "height": 844}
+# Enough of the head to be taken for a FLAIR.
+SLICES = range(12, 40)
 
 
 @pytest.fixture(scope="session")
@@ -30,26 +40,25 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, request):
-    """`open_page(url, ...)`: a tab of its own context. What the browser complains of fails the test; a picture is kept."""
+    """`open_page(url, ...)`: a tab of its own. What the browser complains of fails the test; a picture is kept."""
     contexts, complaints = [], []
 
-    def open_it(url, *, viewport=WIDE, scheme="dark", context=None):
-        if context is None:
-            context = browser.new_context(viewport=viewport, color_scheme=scheme, accept_downloads=True)
-            contexts.append(context)
+    def open_it(url, *, viewport=WIDE, scheme="dark", bypass_csp=False):
+        context = browser.new_context(
+            viewport=viewport, color_scheme=scheme, accept_downloads=True, bypass_csp=bypass_csp
+        )
+        contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
         page.goto(url)
         return page
 
     yield open_it
-    ARTEFACTS.mkdir(exist_ok=True)
     name = re.sub(r"\W+", "_", request.node.name)
-    for number, page in enumerate(page for context in contexts for page in context.pages):
-        page.screenshot(path=ARTEFACTS / f"{name}{f'_{number}' if number else ''}.png")
-    for context in contexts:
+    for number, context in enumerate(contexts):
+        picture(context.pages[0], name if number == 0 else f"{name}_{number}")
         context.close()
     assert not complaints
 
@@ -57,6 +66,12 @@ def open_page(browser, request):
 def is_complaint(message):
     """Errors but those of requests that failed, which the page is there to answer."""
     return message.type == "error" and not message.text.startswith("Failed to load resource")
+
+
+def picture(page, name):
+    """Keeps a screenshot among the test artefacts."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{name}.png")
 
 
 @pytest.fixture
@@ -74,3 +89,51 @@ def modules(browser):
     page.goto("http://page.test/")
     yield page
     context.close()
+
+
+@pytest.fixture(scope="session")
+def api(running_stack, make_lasting_gateway):
+    """A gateway that segments with the real stack."""
+    gateway = make_lasting_gateway(real_steps=True, extra=processing(running_stack.state))
+    return GatewayApi(gateway.http_port)
+
+
+@pytest.fixture(scope="session")
+def phantom():
+    return make_phantom(PhantomSettings(), slices=SLICES)
+
+
+@pytest.fixture(scope="session")
+def phantom_zip(phantom, tmp_path_factory):
+    """The phantom as a zip of DICOM: a file."""
+    folder = tmp_path_factory.mktemp("phantom")
+    write_mr_series(folder / "series", phantom.flair, phantom.affine)
+    path = folder / "phantom.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted((folder / "series").iterdir()):
+            archive.write(file, file.name)
+    return path
+
+
+@pytest.fixture(scope="session")
+def phantom_nifti(phantom, tmp_path_factory):
+    path = tmp_path_factory.mktemp("phantom") / "phantom_flair.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(phantom.flair, phantom.affine), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def study(api, phantom_zip):
+    """The phantom's study, segmented."""
+    sent = api.send(phantom_zip.read_bytes(), "phantom.zip")
+    ended = api.wait_until_ended(sent["id"])
+    assert ended["state"] == "done", ended
+    return ended
+
+
+@pytest.fixture
+def study_page(open_page, api, study):
+    """The study's page, its lesions marked."""
+    page = open_page(f"{api.url}/#/studies/{study['id']}")
+    page.wait_for_selector("[data-lesion]")
+    return page

@@ -2,8 +2,8 @@
 
 import { element } from "./dom.js";
 
-/** A problem with its fix, and a button where `retry` can help. */
-export function problemMessage(problem, { retry } = {}) {
+/** A problem with its fix, a button where `retry` can help, and what else there is to say. */
+export function problemMessage(problem, { retry } = {}, ...more) {
   return element(
     "section",
     { class: "message problem", role: "alert" },
@@ -11,6 +11,7 @@ export function problemMessage(problem, { retry } = {}) {
     problem.message && element("p", {}, problem.message),
     problem.fix && element("p", { class: "fix" }, problem.fix),
     retry && element("button", { type: "button", onclick: retry }, "Try again"),
+    ...more,
   );
 }
 

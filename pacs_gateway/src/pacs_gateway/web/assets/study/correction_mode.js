@@ -48,7 +48,12 @@ export class CorrectionMode {
     nv.drawAddUndoBitmap();
     nv.setDrawingEnabled(true);
     nv.opts.penSize = Number(this.size.value);
-    nv.onDrawingChanged = () => this.showChange();
+    nv.opts.floodFillNeighbors = 26;
+    this.strokes = new AbortController();
+    // After NiiVue's own listeners. It tells of strokes, but not of a lesion that was removed.
+    for (const end of ["mouseup", "touchend"]) {
+      nv.canvas.addEventListener(end, () => this.showChange(), { signal: this.strokes.signal });
+    }
     this.take("add", MARKED);
     this.room.replaceChildren(this.bar);
     window.addEventListener("beforeunload", this.warn);
@@ -146,7 +151,7 @@ export class CorrectionMode {
     window.removeEventListener("beforeunload", this.warn);
     const { nv } = this.viewer;
     nv.setDrawingEnabled(false);
-    nv.onDrawingChanged = () => {};
+    this.strokes.abort();
     this.room.replaceChildren();
     if (!correction) this.viewer.restore(this.before);
     this.resolve(correction);

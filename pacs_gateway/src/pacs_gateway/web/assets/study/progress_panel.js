@@ -10,7 +10,8 @@ const WAYS = {
 };
 
 export class ProgressPanel {
-  constructor(study) {
+  /** `cancel()`: gives the study up. */
+  constructor(study, cancel) {
     this.lost = element(
       "p",
       { class: "lost", role: "status", hidden: true },
@@ -28,6 +29,7 @@ export class ProgressPanel {
       this.figures,
       this.lost,
       element("p", { class: "dim" }, `Received ${moment(study.received_at)}`),
+      element("button", { type: "button", class: "cancel", onclick: cancel }, "Cancel and remove"),
     );
     this.show(study);
   }

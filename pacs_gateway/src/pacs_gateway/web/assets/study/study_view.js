@@ -1,6 +1,6 @@
 /** One study: watched while it is worked on, then looked at. */
 
-import { getBytes, getJson } from "../api.js";
+import { getBytes, getJson, request } from "../api.js";
 import { element } from "../dom.js";
 import { followStudy } from "../follow.js";
 import { problemMessage } from "../message.js";
@@ -54,7 +54,11 @@ function makeShell() {
 
 /** Shows how far the study is until it has ended; the study then. */
 async function watch(study, shell, signal) {
-  const progress = new ProgressPanel(study);
+  const cancel = async () => {
+    await request(`studies/${study.id}`, { method: "DELETE" });
+    location.hash = "#/";
+  };
+  const progress = new ProgressPanel(study, cancel);
   shell.panel.replaceChildren(progress.node);
   const refresh = async () => {
     study = await getJson(`studies/${study.id}`, { signal });
@@ -104,10 +108,5 @@ function title(study) {
 
 function failure(study) {
   const problem = study.error ?? { title: "This study has no result", detail: "It ended without lesions to show." };
-  return element(
-    "div",
-    {},
-    problemMessage({ ...problem, message: problem.detail }),
-    element("p", { class: "message" }, element("a", { href: "#/" }, "Back to the worklist")),
-  );
+  return problemMessage({ ...problem, message: problem.detail }, {}, element("a", { href: "#/" }, "Back to the worklist"));
 }

@@ -51,7 +51,7 @@ const OPTIONS = {
 
 export class Viewer {
   /** A viewer on a canvas that is in the page. `onMove(location)` hears where the crosshair is. */
-  static async open(canvas, { onMove = () => {}, onDrawn = () => {} } = {}) {
+  static async open(canvas, { onMove = () => {} } = {}) {
     if (!document.createElement("canvas").getContext("webgl2")) {
       throw new Problem({
         title: "This browser cannot show the scan",
@@ -62,7 +62,6 @@ export class Viewer {
     const viewer = new Viewer();
     const nv = new ScanCanvas({ ...OPTIONS, onLocationChange: onMove });
     viewer.nv = nv;
-    nv.onDrawingChanged = onDrawn;
     await nv.attachToCanvas(canvas);
     nv.canvas.setAttribute("role", "img");
     nv.drawLut = lut([LESION, CHOSEN]);

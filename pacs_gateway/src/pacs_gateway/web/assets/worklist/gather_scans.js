@@ -7,8 +7,8 @@ const ONE_SCAN = /\.(nii|nii\.gz|zip)$/i;
 /** A drop's files, those in folders too. [{file, folder}] */
 export async function droppedFiles(transfer) {
   // Entries must be asked for before the first wait: the transfer is emptied then.
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  return (await Promise.all(entries.map((entry) => filesUnder(entry, "")))).flat();
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry() ?? item.getAsFile()).filter(Boolean);
+  return (await Promise.all(entries.map((entry) => (entry instanceof File ? [{ file: entry, folder: "" }] : filesUnder(entry, ""))))).flat();
 }
 
 /** [{name, blob}], one for each scan. */

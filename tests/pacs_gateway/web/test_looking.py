@@ -1,0 +1,148 @@
+"""A finished study on the page: overlay, threshold, lesions, views."""
+
+from __future__ import annotations
+
+import nibabel
+import numpy as np
+import pytest
+from hunet_client.lesions import find_lesions
+from seen_on_page import axial_point, crosshair_mm, figures, marked_pixels, pixels
+
+LAYOUT_KEYS = {"Three planes": "2", "Axial": "3", "Coronal": "4", "Sagittal": "5"}
+
+
+@pytest.fixture(scope="module")
+def report(api, study):
+    return api.get(f"studies/{study['id']}/report.json").json()
+
+
+@pytest.fixture(scope="module")
+def probability(api, study):
+    return api.volume(f"studies/{study['id']}/probability.nii.gz")
+
+
+@pytest.fixture(scope="module")
+def found(probability):
+    """`found(threshold)`: the lesions that the client finds in the map."""
+
+    def find(threshold):
+        # The map is stored in steps of 1/255.
+        level = int(np.ceil(threshold * 255))
+        values = np.asarray(probability.dataobj, dtype=np.float32)
+        spacing = probability.header.get_zooms()[:3]
+        return find_lesions(values, probability.affine, spacing, threshold=(level - 0.25) / 255)
+
+    return find
+
+
+def test_the_lesions_of_the_report_are_shown(study_page, report):
+    assert figures(study_page) == (report["lesion_count"], pytest.approx(report["total_volume_ml"], rel=0.005))
+    assert study_page.locator("tr[data-lesion]").count() == report["lesion_count"]
+    assert marked_pixels(study_page) > 30
+    study_page.keyboard.press("m")
+    assert marked_pixels(study_page) == 0
+    study_page.keyboard.press("m")
+    assert marked_pixels(study_page) > 30
+    outlined = marked_pixels(study_page)
+    study_page.keyboard.press("o")
+    assert marked_pixels(study_page) > 1.3 * outlined, "filled"
+
+
+def test_the_threshold_acts_on_the_probability_map(study_page, found):
+    for threshold in (0.02, 0.2, 0.35, 0.8, 0.99):
+        study_page.locator("#threshold").fill(str(round(100 * threshold)))
+        assert f"{threshold:.2f}" in study_page.inner_text(".threshold output")
+        lesions = found(threshold).lesions
+        study_page.wait_for_function(
+            "count => document.querySelectorAll('tr[data-lesion]').length === count", arg=len(lesions)
+        )
+        expected = sum(lesion.volume_ml for lesion in lesions)
+        assert figures(study_page) == (len(lesions), pytest.approx(expected, rel=0.005, abs=0.0006))
+    study_page.keyboard.press("r")
+    study_page.wait_for_selector(".threshold button:disabled")
+
+
+def test_a_threshold_that_nothing_reaches_says_so(study_page, probability):
+    if float(np.max(np.asarray(probability.dataobj))) >= 0.99:
+        study_page.evaluate("document.querySelector('#threshold').max = 101")
+        study_page.locator("#threshold").fill("101")
+    else:
+        study_page.locator("#threshold").fill("99")
+    study_page.get_by_text("No lesion at this threshold.").wait_for()
+
+
+def test_the_slider_answers_at_once(study_page):
+    """Figures and marks, drawn without a graphics card."""
+    took_ms = study_page.evaluate("""async () => {
+      const slider = document.querySelector("#threshold");
+      const found = document.querySelector(".stat strong");
+      const times = [];
+      for (const value of [30, 70, 20, 60, 40]) {
+        const shown = new Promise((resolve) => new MutationObserver(resolve).observe(found, { childList: true }));
+        const begun = performance.now();
+        slider.value = value;
+        slider.dispatchEvent(new Event("input"));
+        const figures = performance.now() - begun;
+        await shown;
+        times.push([figures, performance.now() - begun]);
+      }
+      return times;
+    }""")
+    figures_ms, marks_ms = np.min(took_ms, axis=0)
+    assert figures_ms < 50
+    assert marks_ms < 50
+
+
+def test_each_lesion_is_a_click_away(study_page, report, found, probability):
+    lesions = found(report["provenance"]["postprocessing"]["threshold"])
+    to_voxels = np.linalg.inv(probability.affine)
+    for row in study_page.locator("tr[data-lesion]").all():
+        row.get_by_role("button").click()
+        assert row.get_attribute("aria-current") is not None
+        # The line is rounded to 0.1 mm, the middle of a voxel to none.
+        i, j, k = np.rint(nibabel.affines.apply_affine(to_voxels, crosshair_mm(study_page))).astype(int)
+        index = lesions.labels[i, j, k]
+        assert index, "the crosshair is in a lesion"
+        volume = float(row.locator("td").nth(1).inner_text())
+        assert volume == pytest.approx(lesions.lesions[index - 1].volume_ml, rel=0.006, abs=0.0006)
+
+
+def test_the_keys_walk_through_the_lesions(study_page, report):
+    for key, expected in [("j", 1), ("j", 2), ("k", 1), ("k", report["lesion_count"]), ("j", 1)]:
+        study_page.keyboard.press(key)
+        assert chosen(study_page) == expected
+
+
+def test_the_patients_right_is_on_the_left(study_page):
+    study_page.mouse.click(*axial_point(study_page, 0.3, 0.5))
+    assert crosshair_mm(study_page)[0] > 5
+    study_page.mouse.click(*axial_point(study_page, 0.7, 0.5))
+    assert crosshair_mm(study_page)[0] < -5
+    study_page.mouse.click(*axial_point(study_page, 0.5, 0.35))
+    front = crosshair_mm(study_page)[1]
+    study_page.mouse.click(*axial_point(study_page, 0.5, 0.65))
+    assert crosshair_mm(study_page)[1] < front
+
+
+def test_the_probability_under_the_crosshair_is_the_maps(study_page, probability):
+    study_page.keyboard.press("j")
+    place = nibabel.affines.apply_affine(np.linalg.inv(probability.affine), crosshair_mm(study_page))
+    i, j, k = np.rint(place).astype(int)
+    expected = float(np.asarray(probability.dataobj)[i, j, k])
+    assert f"probability {expected:.2f}" in study_page.inner_text(".readout >> nth=0")
+
+
+def test_each_layout_draws_something_of_its_own(study_page):
+    drawn = []
+    for name, key in LAYOUT_KEYS.items():
+        study_page.keyboard.press(key)
+        assert study_page.get_by_role("button", name=name, exact=True).get_attribute("aria-pressed") == "true"
+        drawn.append(pixels(study_page))
+        assert drawn[-1].max() > 100
+    for n, one in enumerate(drawn):
+        assert not any(np.array_equal(one, other) for other in drawn[:n])
+
+
+def chosen(page):
+    current = page.locator("tr[aria-current]")
+    return int(current.get_attribute("data-lesion")) if current.count() else 0
