@@ -1,4 +1,4 @@
-"""Debian's Chromium on the page, with a WebGL that needs no graphics card; and a gateway with the real stack behind it."""
+"""Debian's Chromium on the page, drawing without a graphics card; and a gateway with the real stack behind it."""
 
 from __future__ import annotations
 

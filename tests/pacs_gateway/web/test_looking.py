@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import nibabel
 import numpy as np
 import pytest
@@ -141,6 +143,23 @@ def test_each_layout_draws_something_of_its_own(study_page):
         assert drawn[-1].max() > 100
     for n, one in enumerate(drawn):
         assert not any(np.array_equal(one, other) for other in drawn[:n])
+
+
+def test_a_scan_without_lesions_says_what_that_does_not_say(open_page, api, study, report, probability):
+    """The phantom always has lesions: here the gateway's answers are emptied of them on their way."""
+    page = open_page("about:blank")
+    empty = nibabel.Nifti1Image(np.zeros(probability.shape, np.uint8), probability.affine)
+    none_found = report | {"lesion_count": 0, "total_volume_ml": 0.0, "lesions": []}
+    page.route("**/report.json", lambda route: route.fulfill(json=none_found))
+    for name in ("probability.nii.gz", "mask.nii.gz"):
+        page.route(f"**/{name}", lambda route: route.fulfill(body=gzip.compress(empty.to_bytes())))
+    page.goto(f"{api.url}/#/studies/{study['id']}")
+
+    page.get_by_text("No lesion was found. That does not say that there is none").wait_for()
+    assert figures(page) == (0, 0)
+    assert marked_pixels(page) == 0
+    page.keyboard.press("j")
+    assert chosen(page) == 0
 
 
 def chosen(page):

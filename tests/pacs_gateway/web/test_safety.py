@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import requests
+
 from pacs_gateway import web
 
 WEB = Path(web.__file__).parent

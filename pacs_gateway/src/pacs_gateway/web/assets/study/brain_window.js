@@ -5,7 +5,7 @@ const EVERY = 11;
 // Below this part of the scan's range lies air.
 const AIR = 0.12;
 const DARKER = 6;
-const BRIGHTER = 6;
+const BRIGHTER = 4;
 
 /**
  * [low, high] of the window about the brain's own intensities: their median and its median absolute deviation, which bright
@@ -22,7 +22,7 @@ export function brainWindow(values, { slope, intercept, high }) {
   const center = median(tissue);
   const spread = 1.4826 * median(tissue.map((value) => Math.abs(value - center)));
   if (!(spread > 0)) return [0, high];
-  return [Math.max(0, center - DARKER * spread), Math.min(high, center + BRIGHTER * spread)];
+  return [Math.max(0, center - DARKER * spread), center + BRIGHTER * spread];
 }
 
 function median(values) {

@@ -18,7 +18,7 @@ export function correctionsPanel(study, layer) {
   }
 
   async function refresh(shown = null) {
-    const { corrections } = await getJson(`studies/${study.id}/corrections`);
+    const corrections = await getJson(`studies/${study.id}/corrections`);
     empty.hidden = corrections.length > 0;
     list.replaceChildren(...corrections.toReversed().map(entry), ...(corrections.length ? [model()] : []));
     if (shown !== null) await show(shown);
