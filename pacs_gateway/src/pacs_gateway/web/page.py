@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-# Scripts, workers and styles come from this gateway alone, none of them inline; the viewer's pictures are data: and blob:.
+# Scripts, workers and styles come from this gateway alone, none inline; the viewer's pictures are data: and blob:.
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     [
         "default-src 'none'",

@@ -5,6 +5,7 @@ import { showDialog } from "../dialog.js";
 import { element } from "../dom.js";
 import { since } from "../format.js";
 import { hasResult } from "../study_state.js";
+import { changeSince } from "./change.js";
 import { LesionFinder } from "./lesion_finder.js";
 import { Viewer } from "./viewer.js";
 
@@ -38,23 +39,37 @@ export async function priorOf(study) {
   return answer === "compare" ? others.find((one) => one.id === choice.value) : null;
 }
 
-/** Opens `prior` in `pane` beside `viewer`: the crosshair of either moves both. */
-export async function openComparison(viewer, prior, pane, signal) {
-  const canvas = element("canvas", { "aria-label": `Earlier scan ${prior.name}` });
-  pane.replaceChildren(
-    element("p", { class: "pane-name" }, `Earlier: ${prior.name}, ${since(prior.received_at)}`),
-    element("div", { class: "canvas-room" }, canvas),
-  );
-  const other = await Viewer.open(canvas, { onMove: () => isUnderPointer(canvas) && viewer.follow(other.crosshair_mm) });
-  const [scan, mask] = await Promise.all(["flair.nii.gz", "mask.nii.gz"].map((name) => getBytes(prior.links[name])));
-  await other.showScan(scan);
-  const finder = new LesionFinder(signal);
-  other.mark(await finder.group(await Viewer.valuesOf(mask), other.dims), 0);
-  other.follow(viewer.crosshair_mm);
-  return other;
-}
+/** An earlier scan, open in `pane` beside `viewer`: the crosshair of either moves both. */
+export class Comparison {
+  static async open(study, viewer, prior, pane, signal) {
+    const comparison = new Comparison();
+    const canvas = element("canvas", { "aria-label": `Earlier scan ${prior.name}` });
+    const name = element("p", { class: "pane-name" }, `Earlier: ${prior.name}, ${since(prior.received_at)}`);
+    pane.replaceChildren(name, element("div", { class: "canvas-room" }, canvas));
+    const other = await Viewer.open(canvas, { onMove: () => comparison.lead() });
+    const [scan, mask, change] = await Promise.all([
+      getBytes(prior.links["flair.nii.gz"]),
+      getBytes(prior.links["mask.nii.gz"]),
+      changeSince(study.id, prior.id),
+    ]);
+    await other.showScan(scan);
+    other.mark(await new LesionFinder(signal).group(await Viewer.valuesOf(mask), other.dims), 0);
+    if (change) name.append(`: ${change.summary()} since`);
+    Object.assign(comparison, { viewer, other, change });
+    comparison.follow();
+    return comparison;
+  }
 
-/** Following moves the crosshair too: only the viewer under the reader's hand leads. */
-function isUnderPointer(canvas) {
-  return canvas.matches(":hover, :focus");
+  /** The later scan's crosshair has moved: to the same place in the earlier one, as registered where it is. */
+  follow() {
+    const here = this.viewer.crosshair_mm;
+    this.other.follow(this.change ? this.change.toPrior(here) : here);
+  }
+
+  /** Following moves the crosshair too: the earlier scan leads only while it is under the reader's hand. */
+  lead() {
+    if (!this.other?.nv.canvas.matches(":hover, :focus")) return;
+    const there = this.other.crosshair_mm;
+    this.viewer.follow(this.change ? this.change.toCurrent(there) : there);
+  }
 }

@@ -10,8 +10,11 @@ const COLUMNS = [
   ["Confidence", "How sure the network is that something is here; not that it is a lesion of multiple sclerosis"],
 ];
 
-/** `placeOf(lesion)`: what the findings say of where it is, {says, title} or null. */
-export function lesionTable(layer, placeOf) {
+/**
+ * `placeOf(lesion)`: what the findings say of where it is, {says, title}; `changeOf(lesion)`: what became of it since the
+ * earlier scan that is compared with. Either may have nothing to say. `fill()` asks them again.
+ */
+export function lesionTable(layer, { placeOf, changeOf }) {
   const body = element("tbody");
   const room = element(
     "div",
@@ -31,10 +34,11 @@ export function lesionTable(layer, placeOf) {
 
   function fill() {
     const largest = layer.lesions[0]?.volume_ml;
-    body.replaceChildren(...layer.lesions.map((lesion) => row(lesion, largest, placeOf(lesion), () => layer.choose(lesion.number))));
+    body.replaceChildren(...layer.lesions.map((lesion) => row(lesion, largest, { place: placeOf(lesion), change: changeOf(lesion), choose: () => layer.choose(lesion.number) })));
     nothing.textContent = emptyText(layer);
     nothing.hidden = layer.lesions.length > 0;
     room.hidden = layer.lesions.length === 0;
+    mark();
   }
 
   function mark() {
@@ -47,10 +51,10 @@ export function lesionTable(layer, placeOf) {
   layer.addEventListener("change", fill);
   layer.addEventListener("choice", mark);
   fill();
-  return element("div", { class: "lesion-room" }, nothing, room);
+  return { node: element("div", { class: "lesion-room" }, nothing, room), fill };
 }
 
-function row(lesion, largest, place, choose) {
+function row(lesion, largest, { place, change, choose }) {
   const bar = element("span", { class: "bar-of" });
   bar.style.setProperty("--part", Math.cbrt(lesion.volume_ml / largest));
   const confidence = lesion.reported?.confidence;
@@ -59,7 +63,7 @@ function row(lesion, largest, place, choose) {
     { "data-lesion": lesion.number, onclick: choose },
     element("td", {}, element("button", { type: "button", class: "quiet", "aria-label": `Go to lesion ${lesion.number}` }, String(lesion.number))),
     element("td", { class: "figure" }, bar, volume(lesion.volume_ml)),
-    element("td", { class: "place", title: place?.title }, place?.says ?? side(lesion)),
+    element("td", { class: "place", title: place?.title }, place?.says ?? side(lesion), change && element("span", { class: `tag is-${change.toLowerCase()}` }, change)),
     element("td", { class: "figure", title: `Highest probability ${share(lesion.max)}` }, share(confidence)),
   );
 }

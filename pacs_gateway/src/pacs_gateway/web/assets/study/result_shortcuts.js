@@ -47,7 +47,7 @@ function forViewer({ viewer, toolbar }) {
 function forStudy(view) {
   const leave = () => {
     if (view.correction) view.correction.discard();
-    else if (view.other) view.endComparison();
+    else if (view.comparison) view.endComparison();
   };
   return [
     { keys: ["c"], says: "Compare with an earlier scan", does: () => view.compare() },

@@ -3,10 +3,11 @@
 import { getBytes, getJson } from "../api.js";
 import { announce, element } from "../dom.js";
 import { useShortcuts } from "../shortcuts.js";
-import { openComparison, priorOf } from "./comparison.js";
+import { Comparison, priorOf } from "./comparison.js";
 import { CorrectionMode } from "./correction_mode.js";
 import { correctionsPanel } from "./corrections_panel.js";
 import { filesPanel } from "./files_panel.js";
+import { Findings } from "./findings.js";
 import { LesionFinder } from "./lesion_finder.js";
 import { LesionLayer } from "./lesion_layer.js";
 import { lesionTable } from "./lesion_table.js";
@@ -21,16 +22,18 @@ import { Toolbar } from "./toolbar.js";
 export class ResultView {
   /** `shell`: the view's rooms, with the scan in its viewer already. */
   constructor(study, shell, signal) {
-    Object.assign(this, { study, shell, signal, viewer: shell.viewer, other: null, correction: null });
+    Object.assign(this, { study, shell, signal, viewer: shell.viewer, findings: null, comparison: null, correction: null });
   }
 
   async open() {
     const { links } = this.study;
-    const [report, probability, mask] = await Promise.all([
+    const [report, findings, probability, mask] = await Promise.all([
       getJson(links["report.json"]),
+      links["findings.json"] && getJson(links["findings.json"]),
       links["probability.nii.gz"] && getBytes(links["probability.nii.gz"]),
       getBytes(links["mask.nii.gz"]),
     ]);
+    if (findings) this.findings = new Findings(findings);
     this.notice = report.research_use_only;
     this.layer = new LesionLayer(this.viewer, new LesionFinder(this.signal), report);
     this.toolbar = this.makeToolbar();
@@ -48,7 +51,7 @@ export class ResultView {
 
   makeToolbar() {
     return new Toolbar(
-      () => [this.viewer, this.other].filter(Boolean),
+      () => [this.viewer, this.comparison?.other].filter(Boolean),
       [
         { name: "compare", label: "Compare with an earlier scan (C)", icon: "compare", does: () => this.compare() },
         { name: "correct", label: "Correct the lesions (E)", icon: "correct", does: () => this.correct() },
@@ -59,8 +62,13 @@ export class ResultView {
 
   fillPanel() {
     this.corrections = correctionsPanel(this.study, this.layer);
+    this.table = lesionTable(this.layer, {
+      placeOf: (lesion) => this.findings?.placeOf(lesion),
+      changeOf: (lesion) => this.comparison?.change?.says(lesion),
+    });
     this.sections = tabs([
-      { name: "Lesions", content: lesionTable(this.layer, () => null) },
+      { name: "Lesions", content: this.table.node },
+      ...(this.findings ? [{ name: "Findings", content: this.findings.panel() }] : []),
       { name: "Scan", content: scanPanel(this.layer.reported) },
       { name: "Corrections", content: this.corrections.node },
       { name: "Files", content: filesPanel(this.study) },
@@ -84,27 +92,34 @@ export class ResultView {
 
   async compare() {
     if (this.correction) return;
-    if (this.other) return this.endComparison();
+    if (this.comparison) return this.endComparison();
     const prior = await priorOf(this.study);
     if (!prior) return;
     this.shell.secondPane.hidden = false;
-    this.other = await openComparison(this.viewer, prior, this.shell.secondPane, this.signal);
-    this.toolbar.setPressed("compare", true);
-    this.toolbar.setLayout(this.toolbar.layout);
-    this.toolbar.apply();
+    const { study, viewer, shell, signal } = this;
+    this.comparison = await Comparison.open(study, viewer, prior, shell.secondPane, signal);
+    this.comparing(true);
   }
 
   endComparison() {
-    this.other.close();
-    this.other = null;
+    this.comparison.other.close();
+    this.comparison = null;
     this.shell.secondPane.hidden = true;
     this.shell.secondPane.replaceChildren();
-    this.toolbar.setPressed("compare", false);
+    this.comparing(false);
+  }
+
+  /** The room of each viewer has changed, and so has what the table can tell. */
+  comparing(isSo) {
+    this.toolbar.setPressed("compare", isSo);
+    this.toolbar.setLayout(this.toolbar.layout);
+    this.toolbar.apply();
+    this.table.fill();
   }
 
   /** The crosshair of this viewer has moved. */
   moved() {
-    this.other?.follow(this.viewer.crosshair_mm);
+    this.comparison?.follow();
   }
 
   probabilityAt([x, y, z]) {
