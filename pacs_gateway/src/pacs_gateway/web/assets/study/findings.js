@@ -46,14 +46,18 @@ export class Findings {
       element("table", { class: "places" }, element("tbody", {}, ...locations.map(placeRow))),
       element("p", { class: "dim" }, method),
       ...this.statements(),
-      element("h2", {}, "Sources"),
-      element("ol", { class: "sources" }, ...Object.values(this.content.references).map((text) => element("li", {}, text))),
+      ...this.sources(),
     );
   }
 
-  /** The sentences alone, for paper. */
+  /** The sentences and their sources, for paper. */
   printed() {
-    return element("div", { class: "findings" }, ...this.statements());
+    return element("div", { class: "findings" }, ...this.statements(), ...this.sources());
+  }
+
+  sources() {
+    const texts = Object.values(this.content.references);
+    return [element("h2", {}, "Sources"), element("ol", { class: "sources" }, ...texts.map((text) => element("li", {}, text)))];
   }
 
   statements() {
