@@ -23,6 +23,10 @@ from gateway_api import GatewayApi, processing
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 WEB = Path(web.__file__).parent
 FLAGS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
+FORGET = """if (location.protocol === "http:" && !sessionStorage.begun) {
+  localStorage.clear();
+  sessionStorage.begun = 1;
+}"""
 WIDE = {"width": 1280, "height": 800}
 # Enough of the head to be taken for a FLAIR.
 SLICES = range(12, 40)
@@ -38,17 +42,32 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def contexts(browser):
+    """`contexts(...)`: a context with these options, the same each time, so that scripts are read and compiled once."""
+    made = {}
+
+    def get(viewport, scheme, bypass_csp):
+        key = (tuple(viewport.items()), scheme, bypass_csp)
+        if key not in made:
+            made[key] = browser.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=bypass_csp)
+            # What a reader chose in one test is not for the next; a tab's own choices last while it is open.
+            made[key].add_init_script(FORGET)
+        return made[key]
+
+    yield get
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def open_page(browser, request):
-    """`open_page(url, ...)`: a tab of its own. What the browser complains of fails the test; a picture is kept."""
-    contexts, complaints = [], []
+def open_page(contexts, request):
+    """`open_page(url, ...)`: a tab. What the browser complains of fails the test; a picture is kept."""
+    pages, complaints = [], []
 
     def open_it(url, *, viewport=WIDE, scheme="dark", bypass_csp=False):
-        context = browser.new_context(
-            viewport=viewport, color_scheme=scheme, accept_downloads=True, bypass_csp=bypass_csp
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = contexts(viewport, scheme, bypass_csp).new_page()
+        pages.append(page)
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
@@ -57,9 +76,9 @@ def open_page(browser, request):
 
     yield open_it
     name = re.sub(r"\W+", "_", request.node.name)
-    for number, context in enumerate(contexts):
-        picture(context.pages[0], name if number == 0 else f"{name}_{number}")
-        context.close()
+    for number, page in enumerate(pages):
+        picture(page, name if number == 0 else f"{name}_{number}")
+        page.close()
     assert not complaints
 
 

@@ -42,9 +42,9 @@ def axial_point(page, right_part, front_part):
     return box["x"] + 0.66 * box["width"] * right_part, box["y"] + box["height"] * front_part
 
 
-def crosshair_on_screen(page):
+def crosshair_on_screen(page, which=0):
     """Where the two blue lines of a single slice meet, in the page."""
-    red, green, blue = np.moveaxis(pixels(page), -1, 0)
+    red, green, blue = np.moveaxis(pixels(page, which), -1, 0)
     is_line = (blue - red > 60) & (green - red > 40)
-    box = page.locator("canvas").bounding_box()
+    box = page.locator("canvas").nth(which).bounding_box()
     return box["x"] + int(np.argmax(is_line.sum(axis=0))), box["y"] + int(np.argmax(is_line.sum(axis=1)))

@@ -2,25 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
-import requests
-
-from pacs_gateway import web
-
-WEB = Path(web.__file__).parent
-
-
-def test_the_policy_allows_no_inline_script_or_style(api):
-    policy = requests.get(api.url, timeout=10).headers["Content-Security-Policy"]
-    directives = {words[0]: words[1:] for words in (part.split() for part in policy.split(";")) if words}
-    assert "'unsafe-inline'" not in policy
-    assert "'unsafe-eval'" not in policy
-    assert set(directives["script-src"]) <= {"'self'", "'wasm-unsafe-eval'"}
-    assert directives["style-src"] == ["'self'"]
-    assert directives.get("frame-ancestors") == ["'none'"]
-
 
 def test_everything_comes_from_the_gateway(open_page, api, study):
     asked = []
@@ -45,15 +26,6 @@ def test_a_script_in_the_page_is_refused(browser, api):
     assert refused.startswith("script-src")
     assert page.title() != "run"
     page.close()
-
-
-def test_no_markup_is_written_as_a_string():
-    """innerHTML and style attributes would need a weaker policy, or let a file's name be markup."""
-    for script in [*WEB.glob("assets/*.js"), *WEB.glob("assets/study/*.js"), *WEB.glob("assets/worklist/*.js")]:
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script.read_text()), (
-            script
-        )
-    assert not re.search(r"\sstyle=|<style|\son\w+=", (WEB / "index.html").read_text())
 
 
 def test_every_view_says_research_use_only(open_page, api, study):

@@ -61,11 +61,10 @@ def test_files_of_a_dicom_folder_become_one_scan(worklist, api, phantom, tmp_pat
 
     write_mr_series(tmp_path / "series", phantom.flair, phantom.affine)
     files = sorted((tmp_path / "series").iterdir())
-    before = {one["id"] for one in api.get("studies").json()["studies"]}
-    worklist.set_input_files("#scan-files", [str(file) for file in files])
-    worklist.locator("tbody tr", has_text="dicom.zip").first.wait_for()
-    [new] = [one for one in api.get("studies").json()["studies"] if one["id"] not in before]
-    assert new["source"] in ("upload", "dicom")
+    with worklist.expect_response(lambda answer: answer.request.method == "POST") as sent:
+        worklist.set_input_files("#scan-files", [str(file) for file in files])
+    new = sent.value.json()
+    worklist.locator(f"tr[data-study='{new['id']}']").wait_for()
     assert api.wait_until_ended(new["id"])["state"] == "done"
 
 

@@ -62,6 +62,7 @@ export class Comparison {
 
   /** The later scan's crosshair has moved: to the same place in the earlier one, as registered where it is. */
   follow() {
+    if (this.isLed) return;
     const here = this.viewer.crosshair_mm;
     this.other.follow(this.change ? this.change.toPrior(here) : here);
   }
@@ -70,6 +71,9 @@ export class Comparison {
   lead() {
     if (!this.other?.nv.canvas.matches(":hover, :focus")) return;
     const there = this.other.crosshair_mm;
+    this.isLed = true;
     this.viewer.follow(this.change ? this.change.toCurrent(there) : there);
+    this.viewer.tell();
+    this.isLed = false;
   }
 }

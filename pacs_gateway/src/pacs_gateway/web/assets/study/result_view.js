@@ -19,25 +19,31 @@ import { tabs } from "./tabs.js";
 import { thresholdControl } from "./threshold_control.js";
 import { Toolbar } from "./toolbar.js";
 
+/** What the gateway has of a finished study; `findings` and `probability` may be missing. */
+export async function resultOf({ links }) {
+  const [report, findings, probability, mask] = await Promise.all([
+    getJson(links["report.json"]),
+    links["findings.json"] && getJson(links["findings.json"]),
+    links["probability.nii.gz"] && getBytes(links["probability.nii.gz"]),
+    getBytes(links["mask.nii.gz"]),
+  ]);
+  return { report, findings, probability, mask };
+}
+
 export class ResultView {
   /** `shell`: the view's rooms, with the scan in its viewer already. */
   constructor(study, shell, signal) {
     Object.assign(this, { study, shell, signal, viewer: shell.viewer, findings: null, comparison: null, correction: null });
   }
 
-  async open() {
-    const { links } = this.study;
-    const [report, findings, probability, mask] = await Promise.all([
-      getJson(links["report.json"]),
-      links["findings.json"] && getJson(links["findings.json"]),
-      links["probability.nii.gz"] && getBytes(links["probability.nii.gz"]),
-      getBytes(links["mask.nii.gz"]),
-    ]);
+  /** `result`: what resultOf gave. */
+  async open({ report, findings, probability, mask }) {
     if (findings) this.findings = new Findings(findings);
     this.notice = report.research_use_only;
     this.layer = new LesionLayer(this.viewer, new LesionFinder(this.signal), report);
     this.toolbar = this.makeToolbar();
     await this.layer.open({ probability, mask });
+    if (this.signal.aborted) return;
     this.shell.probabilityAt = (vox) => this.probabilityAt(vox);
     this.shell.tools.replaceChildren(this.toolbar.node);
     this.toolbar.setLayout(this.viewer.layout);

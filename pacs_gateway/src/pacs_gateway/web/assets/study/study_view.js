@@ -8,7 +8,7 @@ import { hasResult, stateKind } from "../study_state.js";
 import { stateBadge } from "../worklist/study_rows.js";
 import { ProgressPanel } from "./progress_panel.js";
 import { readout } from "./readout.js";
-import { ResultView } from "./result_view.js";
+import { resultOf, ResultView } from "./result_view.js";
 import { Viewer } from "./viewer.js";
 
 export async function showStudy(content, id, signal) {
@@ -16,15 +16,17 @@ export async function showStudy(content, id, signal) {
   const shell = makeShell();
   content.replaceChildren(shell.node);
   title(study);
-  signal.addEventListener("abort", () => shell.viewer?.close());
+  signal.addEventListener("abort", () => shell.opening?.then((viewer) => viewer.close()).catch(() => {}));
+  // Takes its time, and is needed whatever comes; who waits for it hears of its failure.
+  if (stateKind(study) !== "failed") openViewer(shell).catch(() => {});
   if (stateKind(study) === "working") study = await watch(study, shell, signal);
   if (signal.aborted) return;
   title(study);
   if (!hasResult(study)) return content.replaceChildren(failure(study));
-  await showScan(study, shell);
-  const result = new ResultView(study, shell, signal);
-  shell.result = result;
-  await result.open();
+  const [result] = await Promise.all([resultOf(study), showScan(study, shell)]);
+  if (signal.aborted) return;
+  shell.result = new ResultView(study, shell, signal);
+  await shell.result.open(result);
 }
 
 /** The view's rooms: tools above the viewer and the panel beside it. */
@@ -79,25 +81,27 @@ async function watch(study, shell, signal) {
   return signal.aborted ? study : getJson(`studies/${study.id}`, { signal });
 }
 
-/** Opens the viewer on the study's scan, once. */
+/** Opens the viewer, once. */
+function openViewer(shell) {
+  shell.opening ??= Viewer.open(shell.canvas, {
+    onMove(location) {
+      shell.readout.show(location);
+      shell.result?.moved();
+    },
+  }).then((viewer) => (shell.viewer = viewer));
+  return shell.opening;
+}
+
+/** Shows the study's scan as soon as it is there, once. */
 function showScan(study, shell) {
   if (!study.links["flair.nii.gz"]) return Promise.resolve();
-  shell.opened ??= (async () => {
-    const [viewer, scan] = await Promise.all([
-      Viewer.open(shell.canvas, {
-        onMove(location) {
-          shell.readout.show(location);
-          shell.result?.moved();
-        },
-      }),
-      getBytes(study.links["flair.nii.gz"]),
-    ]);
+  shell.showing ??= (async () => {
+    const [viewer, scan] = await Promise.all([openViewer(shell), getBytes(study.links["flair.nii.gz"])]);
     await viewer.showScan(scan);
     viewer.setLayout(viewer.nv.isSoftware ? "slices" : "planes");
-    shell.viewer = viewer;
     shell.waiting.remove();
   })();
-  return shell.opened;
+  return shell.showing;
 }
 
 function title(study) {

@@ -155,7 +155,7 @@ export class Viewer {
   /** To a voxel (right, anterior, superior). */
   goTo(place) {
     this.nv.scene.crosshairPos = this.nv.vox2frac(place);
-    this.nv.createOnLocationChange();
+    this.tell();
     this.nv.drawScene();
   }
 
@@ -189,6 +189,11 @@ export class Viewer {
   follow(mm) {
     this.nv.scene.crosshairPos = this.nv.mm2frac(mm, 0, true);
     this.nv.drawScene();
+  }
+
+  /** Tells `onMove` where the crosshair is. */
+  tell() {
+    this.nv.createOnLocationChange();
   }
 
   millimetres(place) {
