@@ -67,9 +67,10 @@ def test_a_study_is_given_up_by_the_reader(open_page, gateway, waiting):
 
 
 def test_a_triton_that_stays_dead_is_named_with_what_to_do(
-    open_page, running_stack, make_gateway, to_triton, phantom_nifti
+    open_page, running_stack, make_gateway, to_triton, phantom_nifti, monkeypatch
 ):
     to_triton.sever()
+    monkeypatch.setenv("HUNET_RETRY__ATTEMPTS", "1")
     sections = processing(running_stack.state, triton_address=f"127.0.0.1:{to_triton.port}")
     gateway = make_gateway(real_steps=True, extra=sections, jobs="max_attempts = 1")
     api = GatewayApi(gateway.http_port)

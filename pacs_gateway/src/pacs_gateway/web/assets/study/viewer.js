@@ -74,7 +74,7 @@ export class Viewer {
     this.image = image;
     this.window = brainWindow(image.img, {
       slope: image.hdr.scl_slope || 1,
-      intercept: image.hdr.scl_inter,
+      intercept: image.hdr.scl_inter || 0,
       high: image.robust_max,
     });
     [image.cal_min, image.cal_max] = this.window;
