@@ -12,7 +12,7 @@ import { studyTable } from "./study_rows.js";
 import { Uploads } from "./uploads.js";
 
 const BUSY_POLL_MS = 1500;
-const IDLE_POLL_MS = 8000;
+const IDLE_POLL_MS = 4000;
 const PAGE_SIZE = 200;
 
 export async function showWorklist(content, signal) {
@@ -75,14 +75,15 @@ export async function showWorklist(content, signal) {
 
   async function keepFresh() {
     while (!signal.aborted) {
+      let isBusy = true;
       try {
         if (!document.hidden) await refresh();
+        isBusy = studies.some((study) => stateKind(study) === "working");
       } catch (problem) {
         if (signal.aborted) return;
         shown = null;
         table.replaceChildren(problemMessage(problem));
       }
-      const isBusy = studies.some((study) => stateKind(study) === "working");
       await new Promise((resolve) => setTimeout(resolve, isBusy ? BUSY_POLL_MS : IDLE_POLL_MS));
     }
   }
