@@ -66,20 +66,22 @@ def open_page(contexts, request):
     pages, complaints = [], []
 
     def open_it(url, *, viewport=WIDE, scheme="dark", bypass_csp=False):
-        page = contexts(viewport, scheme, bypass_csp).new_page()
-        pages.append(page)
-        page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
-        page.goto(url)
-        return page
+        pages.append(contexts(viewport, scheme, bypass_csp).new_page())
+        hear(pages[-1], complaints)
+        pages[-1].goto(url)
+        return pages[-1]
 
     yield open_it
-    name = re.sub(r"\W+", "_", request.node.name)
     for number, page in enumerate(pages):
-        picture(page, name if number == 0 else f"{name}_{number}")
+        picture(page, request, f"_{number}" if number else "")
         page.close()
     assert not complaints
+
+
+def hear(page, complaints):
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
 
 
 def is_complaint(message):
@@ -87,10 +89,11 @@ def is_complaint(message):
     return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
-def picture(page, name):
+def picture(page, request, suffix=""):
     """Keeps a screenshot among the test artefacts."""
     ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{name}.png")
+    name = re.sub(r"\W+", "_", request.node.name)
+    page.screenshot(path=ARTEFACTS / f"{name}{suffix}.png")
 
 
 @pytest.fixture
@@ -156,3 +159,27 @@ def study_page(open_page, api, study):
     page = open_page(f"{api.url}/#/studies/{study['id']}")
     page.wait_for_selector("[data-lesion]")
     return page
+
+
+@pytest.fixture(scope="session")
+def reading(contexts, api, study):
+    """The study's page, open for as long as tests read it; and what the browser complained of."""
+    page, complaints = contexts(WIDE, "dark", False).new_page(), []
+    hear(page, complaints)
+    page.goto(f"{api.url}/#/studies/{study['id']}")
+    page.wait_for_selector("[data-lesion]")
+    return page, complaints
+
+
+@pytest.fixture
+def reading_page(reading, request):
+    """The study's page as it was opened, for tests that leave nothing behind but a threshold, a layout or a tab."""
+    page, complaints = reading
+    for tab_or_style in (page.get_by_role("tab", name="Lesions"), page.get_by_role("button", name="Outline")):
+        tab_or_style.click()
+    page.keyboard.press("2")
+    page.keyboard.press("r")
+    page.locator("tr[aria-current]").wait_for(state="detached")
+    yield page
+    picture(page, request)
+    assert not complaints

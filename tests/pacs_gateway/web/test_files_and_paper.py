@@ -9,12 +9,12 @@ from pypdf import PdfReader
 from seen_on_page import figures
 
 
-def test_each_file_is_what_the_api_has(study_page, api, study):
-    study_page.get_by_role("tab", name="Files").click()
-    buttons = study_page.locator(".files [data-file]").all()
+def test_each_file_is_what_the_api_has(reading_page, api, study):
+    reading_page.get_by_role("tab", name="Files").click()
+    buttons = reading_page.locator(".files [data-file]").all()
     saved = {}
     for button in buttons:
-        with study_page.expect_download() as download:
+        with reading_page.expect_download() as download:
             button.click()
         saved[download.value.suggested_filename.removeprefix("phantom_")] = download.value.path().read_bytes()
     for name, content in saved.items():
@@ -23,11 +23,11 @@ def test_each_file_is_what_the_api_has(study_page, api, study):
     assert dcmread(io.BytesIO(saved["segmentation.dcm"])).Modality == "SEG"
 
 
-def test_a_study_prints_to_one_page_that_says_what_it_is_for(study_page, api, study, tmp_path):
-    study_page.pdf(path=tmp_path / "sheet.pdf", prefer_css_page_size=True)
+def test_a_study_prints_to_one_page_that_says_what_it_is_for(reading_page, api, study, tmp_path):
+    reading_page.pdf(path=tmp_path / "sheet.pdf", prefer_css_page_size=True)
     [sheet] = PdfReader(tmp_path / "sheet.pdf").pages
     text = sheet.extract_text()
-    count, volume_ml = figures(study_page)
+    count, volume_ml = figures(reading_page)
     assert "Research use only" in text
     assert f"{count} lesion" in text
     assert f"{volume_ml:g}"[:3] in text

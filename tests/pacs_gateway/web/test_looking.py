@@ -37,36 +37,36 @@ def found(probability):
     return find
 
 
-def test_the_lesions_of_the_report_are_shown(study_page, report):
-    assert figures(study_page) == (report["lesion_count"], pytest.approx(report["total_volume_ml"], rel=0.005))
-    assert study_page.locator("tr[data-lesion]").count() == report["lesion_count"]
-    assert marked_pixels(study_page) > 30
-    study_page.keyboard.press("m")
-    assert marked_pixels(study_page) == 0
-    study_page.keyboard.press("m")
-    assert marked_pixels(study_page) > 30
-    outlined = marked_pixels(study_page)
-    study_page.keyboard.press("o")
-    assert marked_pixels(study_page) > 1.3 * outlined, "filled"
+def test_the_lesions_of_the_report_are_shown(reading_page, report):
+    assert figures(reading_page) == (report["lesion_count"], pytest.approx(report["total_volume_ml"], rel=0.005))
+    assert reading_page.locator("tr[data-lesion]").count() == report["lesion_count"]
+    assert marked_pixels(reading_page) > 30
+    reading_page.keyboard.press("m")
+    assert marked_pixels(reading_page) == 0
+    reading_page.keyboard.press("m")
+    assert marked_pixels(reading_page) > 30
+    outlined = marked_pixels(reading_page)
+    reading_page.keyboard.press("o")
+    assert marked_pixels(reading_page) > 1.3 * outlined, "filled"
 
 
-def test_the_threshold_acts_on_the_probability_map(study_page, found):
+def test_the_threshold_acts_on_the_probability_map(reading_page, found):
     for threshold in (0.02, 0.2, 0.35, 0.8, 0.99):
-        study_page.locator("#threshold").fill(str(round(100 * threshold)))
-        assert f"{threshold:.2f}" in study_page.inner_text(".threshold output")
+        reading_page.locator("#threshold").fill(str(round(100 * threshold)))
+        assert f"{threshold:.2f}" in reading_page.inner_text(".threshold output")
         lesions = found(threshold).lesions
-        study_page.wait_for_function(
+        reading_page.wait_for_function(
             "count => document.querySelectorAll('tr[data-lesion]').length === count", arg=len(lesions)
         )
         expected = sum(lesion.volume_ml for lesion in lesions)
-        assert figures(study_page) == (len(lesions), pytest.approx(expected, rel=0.005, abs=0.0006))
-    study_page.keyboard.press("r")
-    study_page.wait_for_selector(".threshold button:disabled")
+        assert figures(reading_page) == (len(lesions), pytest.approx(expected, rel=0.005, abs=0.0006))
+    reading_page.keyboard.press("r")
+    reading_page.wait_for_selector(".threshold button:disabled")
 
 
-def test_the_slider_answers_at_once(study_page):
+def test_the_slider_answers_at_once(reading_page):
     """Figures and marks, drawn without a graphics card."""
-    took_ms = study_page.evaluate("""async () => {
+    took_ms = reading_page.evaluate("""async () => {
       const slider = document.querySelector("#threshold");
       const found = document.querySelector(".stat strong");
       const times = [];
@@ -86,45 +86,45 @@ def test_the_slider_answers_at_once(study_page):
     assert marks_ms < 50
 
 
-def test_each_lesion_is_a_click_away(study_page, report, found, probability):
+def test_each_lesion_is_a_click_away(reading_page, report, found, probability):
     lesions = found(report["provenance"]["postprocessing"]["threshold"])
     to_voxels = np.linalg.inv(probability.affine)
-    for row in study_page.locator("tr[data-lesion]").all():
+    for row in reading_page.locator("tr[data-lesion]").all():
         row.get_by_role("button").click()
         assert row.get_attribute("aria-current") is not None
         # The line is rounded to 0.1 mm, the middle of a voxel to none.
-        i, j, k = np.rint(nibabel.affines.apply_affine(to_voxels, crosshair_mm(study_page))).astype(int)
+        i, j, k = np.rint(nibabel.affines.apply_affine(to_voxels, crosshair_mm(reading_page))).astype(int)
         expected = float(np.asarray(probability.dataobj)[i, j, k])
-        assert f"probability {expected:.2f}" in study_page.inner_text(".readout >> nth=0")
+        assert f"probability {expected:.2f}" in reading_page.inner_text(".readout >> nth=0")
         index = lesions.labels[i, j, k]
         assert index, "the crosshair is in a lesion"
         volume = float(row.locator("td").nth(1).inner_text())
         assert volume == pytest.approx(lesions.lesions[index - 1].volume_ml, rel=0.006, abs=0.0006)
 
 
-def test_the_keys_walk_through_the_lesions(study_page, report):
+def test_the_keys_walk_through_the_lesions(reading_page, report):
     for key, expected in [("j", 1), ("j", 2), ("k", 1), ("k", report["lesion_count"]), ("j", 1)]:
-        study_page.keyboard.press(key)
-        assert chosen(study_page) == expected
+        reading_page.keyboard.press(key)
+        assert chosen(reading_page) == expected
 
 
-def test_the_patients_right_is_on_the_left(study_page):
-    study_page.mouse.click(*axial_point(study_page, 0.3, 0.5))
-    assert crosshair_mm(study_page)[0] > 5
-    study_page.mouse.click(*axial_point(study_page, 0.7, 0.5))
-    assert crosshair_mm(study_page)[0] < -5
-    study_page.mouse.click(*axial_point(study_page, 0.5, 0.35))
-    front = crosshair_mm(study_page)[1]
-    study_page.mouse.click(*axial_point(study_page, 0.5, 0.65))
-    assert crosshair_mm(study_page)[1] < front
+def test_the_patients_right_is_on_the_left(reading_page):
+    reading_page.mouse.click(*axial_point(reading_page, 0.3, 0.5))
+    assert crosshair_mm(reading_page)[0] > 5
+    reading_page.mouse.click(*axial_point(reading_page, 0.7, 0.5))
+    assert crosshair_mm(reading_page)[0] < -5
+    reading_page.mouse.click(*axial_point(reading_page, 0.5, 0.35))
+    front = crosshair_mm(reading_page)[1]
+    reading_page.mouse.click(*axial_point(reading_page, 0.5, 0.65))
+    assert crosshair_mm(reading_page)[1] < front
 
 
-def test_each_layout_draws_something_of_its_own(study_page):
+def test_each_layout_draws_something_of_its_own(reading_page):
     drawn = []
     for name, key in LAYOUT_KEYS.items():
-        study_page.keyboard.press(key)
-        assert study_page.get_by_role("button", name=name, exact=True).get_attribute("aria-pressed") == "true"
-        drawn.append(pixels(study_page))
+        reading_page.keyboard.press(key)
+        assert reading_page.get_by_role("button", name=name, exact=True).get_attribute("aria-pressed") == "true"
+        drawn.append(pixels(reading_page))
         assert drawn[-1].max() > 100
     for n, one in enumerate(drawn):
         assert not any(np.array_equal(one, other) for other in drawn[:n])

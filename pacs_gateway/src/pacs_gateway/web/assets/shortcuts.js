@@ -4,7 +4,6 @@ import { showDialog } from "./dialog.js";
 import { element } from "./dom.js";
 
 const SWITCH = "hunet.shortcuts";
-const ALWAYS = ["Escape"];
 
 let bindings = [];
 let everywhere = [];
@@ -46,7 +45,7 @@ function section({ title, list }) {
 function onKey(event) {
   if (document.querySelector("dialog[open]") || isTyping(event)) return;
   const key = `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.key.length === 1 ? event.key.toLowerCase() : event.key}`;
-  if (event.altKey || (!areOn() && key.length === 1 && !ALWAYS.includes(key))) return;
+  if (event.altKey || (!areOn() && key.length === 1)) return;
   const binding = [...bindings, ...everywhere].flatMap(({ list }) => list).find(({ keys }) => keys.includes(key));
   if (!binding) return;
   event.preventDefault();
@@ -65,6 +64,7 @@ function areOn() {
 }
 
 function shown(key) {
-  const names = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", "Ctrl+z": "Ctrl Z", Escape: "Esc", Delete: "Del" };
+  const names = { ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
+  if (key.startsWith("Ctrl+")) return `Ctrl ${shown(key.slice(5))}`;
   return names[key] ?? key.toUpperCase();
 }

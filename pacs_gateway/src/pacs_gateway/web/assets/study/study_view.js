@@ -35,7 +35,7 @@ function makeShell() {
   shell.readout = readout((vox) => shell.probabilityAt(vox));
   shell.tools = element("div", { class: "tools" });
   shell.canvas = element("canvas", { "aria-label": "Scan" });
-  shell.waiting = element("p", { class: "waiting dim" }, "Reading the scan …");
+  shell.waiting = element("p", { class: "waiting dim" }, "The scan shows here as soon as it is read.");
   shell.secondPane = element("div", { class: "pane", hidden: true });
   shell.panel = element("aside", { class: "panel", "aria-label": "Results" });
   const pane = element("div", { class: "pane" }, element("div", { class: "canvas-room" }, shell.canvas, shell.waiting));
