@@ -198,6 +198,16 @@ timeout_s = 10.0
 @pytest.fixture
 def make_gateway(tmp_path_factory):
     """`make_gateway(orthanc, ...)`: a started gateway; all end with the test."""
+    yield from gateways(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def make_lasting_gateway(tmp_path_factory):
+    """The same, but all end with the session."""
+    yield from gateways(tmp_path_factory)
+
+
+def gateways(tmp_path_factory):
     made = []
 
     def make(orthanc=None, **sections):

@@ -1,4 +1,4 @@
-"""The gateway's HTTP face: STOW-RS in, health, metrics."""
+"""The gateway's HTTP face: STOW-RS in, health, metrics, the page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from pacs_gateway.dicomweb.store import StoreResource
+from pacs_gateway.web.page import make_page
 
 # Says what is not ready, by name; empty when all is.
 ReadinessCheck = Callable[[], list[str]]
@@ -34,5 +35,6 @@ def make_app(store: StoreResource, not_ready: ReadinessCheck) -> Starlette:
             Route("/dicom-web/studies", stow, methods=["POST"]),
             Route("/dicom-web/studies/{study}", stow, methods=["POST"]),
             Mount("/metrics", make_asgi_app()),
+            Mount("/", make_page()),
         ]
     )

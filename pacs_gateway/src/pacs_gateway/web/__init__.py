@@ -1,0 +1,1 @@
+"""The radiologist's page: plain modules, styles and pictures, served as they are."""
