@@ -25,7 +25,7 @@ from pacs_gateway.storage.uids import path_part
 
 JOB_QUEUE = "studies"
 # The engine starts the lowest number first.
-_PRIORITIES = {"urgent": 1, "routine": 10}
+PRIORITIES = {"urgent": 1, "routine": 10}
 # A study that takes the gateway down with it every time ends as failed.
 _MAX_RECOVERIES = 20
 
@@ -54,7 +54,7 @@ class StudyJobs(DBOSConfiguredInstance):
         """Gives a complete revision to the engine, once however often it is called."""
         with (
             SetWorkflowID(job_id(revision)),
-            SetEnqueueOptions(priority=_PRIORITIES[revision.priority]),
+            SetEnqueueOptions(priority=PRIORITIES[revision.priority]),
         ):
             DBOS.enqueue_workflow(JOB_QUEUE, self.process, revision.study_uid, revision.number)
         self._ledgers.revisions.change(revision.study_uid, revision.number, started=True)

@@ -83,6 +83,27 @@ delivery = sa.Table(
     sa.Column("updated_at", sa.Float, nullable=False),
 )
 
+upload = sa.Table(
+    "gateway_upload",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    # As its sender called it; shown to whoever may see the scan, and written nowhere else.
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("content_digest", sa.String(64), nullable=False),
+    sa.Column("idempotency_key", sa.String(255), nullable=True, unique=True),
+    sa.Column("priority", sa.String(16), nullable=False),
+    sa.Column("prior", sa.String(32), nullable=True),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("what", sa.Text, nullable=False, default=""),
+    sa.Column("fix", sa.Text, nullable=False, default=""),
+    sa.Column("lesion_count", sa.Integer, nullable=True),
+    sa.Column("total_volume_ml", sa.Float, nullable=True),
+    sa.Column("quality_score", sa.Float, nullable=True),
+    sa.Column("started", sa.Boolean, nullable=False, default=False),
+    sa.Column("received_at", sa.Float, nullable=False, index=True),
+    sa.Column("finished_at", sa.Float, nullable=True),
+)
+
 
 def open_ledger(root: Path, database_url: str | None) -> sa.Engine:
     """The ledger in PostgreSQL, or in `ledger.sqlite` under the storage root; its tables exist afterwards."""
