@@ -64,11 +64,7 @@ def _build(
     wanted: WantedResults, files: Sequence[Path], segmentation: Segmentation, made_at: datetime
 ) -> Sequence[Dataset]:
     datasets = {str(dataset.SOPInstanceUID): dataset for dataset in map(dcmread, files)}
-    frames = segmentation.manifest.source_frames
-    if len(datasets) == 1:
-        series = SourceSeries(tuple(datasets.values()), tuple(frame.frame_number for frame in frames))
-    else:
-        series = SourceSeries(tuple(datasets[frame.sop_instance_uid] for frame in frames))
+    series = SourceSeries.of_manifest(datasets, segmentation.manifest)
     return build_results(series, segmentation, wanted, made_at=made_at)
 
 

@@ -28,17 +28,17 @@ class SeriesSource:
     """A volume's files, sent as one zip, ordered by SOPInstanceUID.
 
     file_name: made of the series' UID, since names of folders and files may be a patient's. explanation: how the volume
-    was chosen, for people; it holds no free text of the headers.
+    was chosen, for people; it holds no free text of the headers. files: the volume's, and no others.
     """
 
     def __init__(self, series_uid: str, files: Sequence[StoredFile], explanation: str = "") -> None:
         self.file_name = f"{series_uid}.zip"
         self.explanation = explanation
-        self._files = tuple(files)
+        self.files = tuple(files)
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """The zip in pieces of at most 1 MiB. Raises InputError."""
-        pieces = zip_pieces(self._files)
+        pieces = zip_pieces(self.files)
         try:
             while piece := await anyio.to_thread.run_sync(next, pieces, b""):
                 yield piece
@@ -47,7 +47,7 @@ class SeriesSource:
 
     def volume(self, manifest: pb.Manifest) -> NDArray[np.float32]:
         """The voxels (i, j, k) in the manifest's order, for showing. Raises InputError."""
-        return display_volume(self._files, manifest, self.file_name)
+        return display_volume(self.files, manifest, self.file_name)
 
 
 def open_series(path: Path, series_uid: str | None = None) -> SeriesSource:

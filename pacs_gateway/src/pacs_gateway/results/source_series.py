@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from hunet_client.errors import InputError
+from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.pixels import apply_rescale
@@ -46,6 +48,14 @@ class SourceSeries:
         uids = [(frame.sop_instance_uid, frame.number) for frame in self.frames]
         if len(set(uids)) != len(uids):
             raise InputError(self.name, "holds an image twice", "Give each slice once")
+
+    @classmethod
+    def of_manifest(cls, datasets: Mapping[str, Dataset], manifest: pb.Manifest) -> SourceSeries:
+        """The series that a manifest's slices were read from; `datasets` by SOPInstanceUID. Raises InputError."""
+        frames = manifest.source_frames
+        if len(datasets) == 1:
+            return cls(tuple(datasets.values()), tuple(frame.frame_number for frame in frames))
+        return cls(tuple(datasets[frame.sop_instance_uid] for frame in frames))
 
     @property
     def is_multi_frame(self) -> bool:

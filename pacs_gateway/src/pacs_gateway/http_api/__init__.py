@@ -1,0 +1,1 @@
+"""The gateway's HTTP API: scans in, their progress, files and corrections out."""
