@@ -102,6 +102,16 @@ class DicomWeb(Section):
     tls: ServerTls | None = None
 
 
+class Api(Section):
+    """The web page and its HTTP API, on the address of `dicomweb`."""
+
+    # Environment variable with the token that requests carry; without one only this machine's are answered.
+    bearer_token_env: str | None = None
+    max_upload_mb: int = Field(default=512, ge=1, le=8192)
+    # Uploads waiting or under way; the next one is refused for now.
+    max_waiting: int = Field(default=64, ge=1, le=10_000)
+
+
 class Grpc(Section):
     """SegmentationService, for callers that do not speak DICOM."""
 
@@ -207,6 +217,7 @@ class Configuration(Section):
     storage: Storage
     node: Node = Node()
     dicomweb: DicomWeb = DicomWeb()
+    api: Api = Api()
     grpc: Grpc | None = None
     jobs: Jobs = Jobs()
     processing: Processing = Processing()

@@ -1,4 +1,4 @@
-"""The ledger's three pages in one database."""
+"""The ledger's pages in one database."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pacs_gateway.storage.deliveries import DeliveryLedger
 from pacs_gateway.storage.instances import InstanceLedger
 from pacs_gateway.storage.revisions import RevisionLedger
 from pacs_gateway.storage.schema import open_ledger
+from pacs_gateway.storage.uploads import UploadLedger
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,11 @@ class Ledgers:
     instances: InstanceLedger
     revisions: RevisionLedger
     deliveries: DeliveryLedger
+    uploads: UploadLedger
 
     @classmethod
     def open(cls, configuration: Configuration) -> Self:
         """Makes the storage root and the tables where they are missing. Raises OSError, SQLAlchemyError."""
         configuration.storage.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = open_ledger(configuration.storage.root, configuration.jobs.database_url)
-        return cls(engine, InstanceLedger(engine), RevisionLedger(engine), DeliveryLedger(engine))
+        return cls(engine, InstanceLedger(engine), RevisionLedger(engine), DeliveryLedger(engine), UploadLedger(engine))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Final
@@ -51,3 +52,8 @@ class StudyFolder:
     def delete(self) -> None:
         """All of it; does nothing where there is none."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def revision_folder_id(study_uid: str, number: int) -> str:
+    """The id under which the API and the disk know a revision of a study that came by DICOM."""
+    return hashlib.sha256(f"{study_uid} {number}".encode()).hexdigest()[:32]

@@ -1,0 +1,113 @@
+"""The routes of `/api/v1`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+
+from pacs_gateway.http_api.access import Access
+from pacs_gateway.http_api.catalogue import Catalogue
+from pacs_gateway.http_api.events import study_events
+from pacs_gateway.http_api.problem import ProblemError, responses
+from pacs_gateway.http_api.product import Product
+from pacs_gateway.http_api.study import PREFIX, Study, StudyPage
+from pacs_gateway.http_api.uploading import Uploading
+from pacs_gateway.jobs.states import State
+from pacs_gateway.routing.configuration import Priority
+from pacs_gateway.storage.study_folder import VIEWS
+
+StudyId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The study's id")]
+ViewName = Annotated[Literal[VIEWS], Path(description="One of the study's files")]  # type: ignore[valid-type]
+
+# Whatever was uploaded can be looked at by programs, and runs in no browser.
+_FILE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cache-Control": "private, no-cache",
+}
+
+
+def make_routes(product: Product, catalogue: Catalogue, uploading: Uploading, access: Access) -> APIRouter:
+    """`/api/v1`: the product, studies, their events and files."""
+    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(access)], responses=responses(401, 403))
+
+    def known(study_id: str) -> Study:
+        study = catalogue.get(study_id)
+        if study is None:
+            what = f"there is no study {study_id}"
+            raise ProblemError(404, "No such study", what, "GET /api/v1/studies lists those that there are.")
+        return study
+
+    @routes.get("/info")
+    def info() -> Product:
+        """What runs here, and within which limits."""
+        return product
+
+    @routes.get("/studies")
+    def list_studies(
+        state: State | None = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        after: Annotated[datetime | None, Query(description="`next` of the page before")] = None,
+    ) -> StudyPage:
+        """Studies, newest first: uploads, and what came by DICOM."""
+        studies = catalogue.page(state, after, limit)
+        more = len(studies) == limit
+        return StudyPage(studies=studies, next=studies[-1].received_at.isoformat() if more else None)
+
+    @routes.post("/studies", status_code=202, responses=responses(400, 404, 413, 415, 422, 429))
+    async def upload(
+        request: Request,
+        response: Response,
+        priority: Priority = "routine",
+        prior: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$", description="An earlier study")] = None,
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    ) -> Study:
+        """Send a scan: the body is a NIfTI file or a zip of DICOM, `Content-Disposition` may name it.
+
+        The same Idempotency-Key with the same bytes gives the same study again, with 200.
+        """
+        if prior is not None:
+            known(prior)
+        upload, is_new = await uploading.take(request, priority, prior, idempotency_key)
+        response.status_code = 202 if is_new else 200
+        response.headers["Location"] = f"{PREFIX}/studies/{upload.id}"
+        return known(upload.id)
+
+    @routes.get("/studies/{study_id}", responses=responses(404))
+    def get_study(study_id: StudyId) -> Study:
+        """One study."""
+        return known(study_id)
+
+    @routes.delete("/studies/{study_id}", status_code=204, responses=responses(404, 409))
+    def delete_study(study_id: StudyId) -> None:
+        """Forget an upload: its job is cancelled, its files are deleted."""
+        if known(study_id).source != "upload":
+            fix = "Its retention is the gateway's configuration."
+            raise ProblemError(409, "Not an upload", "the study came from the PACS and is kept for it", fix)
+        uploading.delete(study_id)
+
+    @routes.get("/studies/{study_id}/events", responses=responses(404), response_class=StreamingResponse)
+    def events(study_id: StudyId, last_event_id: Annotated[int, Header(ge=0)] = 0) -> StreamingResponse:
+        """Server-sent events: `state`, `progress`, and at the end `done` or `failed`."""
+        known(study_id)
+        stream: AsyncIterator[str] = study_events(partial(catalogue.get, study_id), last_event_id)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    @routes.get("/studies/{study_id}/{name}", responses=responses(404), response_class=FileResponse)
+    def get_file(study_id: StudyId, name: ViewName) -> FileResponse:
+        """A file of the study."""
+        known(study_id)
+        path = uploading.folder(study_id).view(name)
+        if path is None:
+            fix = "The study's links name those that there are."
+            raise ProblemError(404, "Not there", f"the study has no {name}", fix)
+        return FileResponse(
+            path, media_type="application/octet-stream", filename=name, headers=_FILE_HEADERS
+        )
+
+    return routes
