@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from pacs_gateway.jobs import deliveries
+from pacs_gateway.jobs.progress_board import ProgressBoard
 from pacs_gateway.log import set_up_logging
 from pacs_gateway.routing.configuration_file import read_configuration
 from pacs_gateway.serve import serve
@@ -42,4 +43,4 @@ deliveries.send_results = hold_after(deliveries.send_results, lambda values: "se
 
 if __name__ == "__main__":
     set_up_logging("INFO")
-    serve(read_configuration(Path(sys.argv[1])), STEPS)
+    serve(read_configuration(Path(sys.argv[1])), STEPS, ProgressBoard())

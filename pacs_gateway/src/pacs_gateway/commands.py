@@ -29,13 +29,15 @@ def pacs() -> None:
 def serve(config_file: Path, log_level: str) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
     from pacs_gateway import serve as gateway
+    from pacs_gateway.jobs.progress_board import ProgressBoard
     from pacs_gateway.log import set_up_logging
     from pacs_gateway.routing.configuration_file import read_configuration
     from pacs_gateway.wiring import processing_steps
 
     configuration = read_configuration(config_file)
     set_up_logging(log_level)
-    gateway.serve(configuration, processing_steps(configuration))
+    progress = ProgressBoard()
+    gateway.serve(configuration, processing_steps(configuration, progress), progress)
 
 
 @pacs.command("check-config")

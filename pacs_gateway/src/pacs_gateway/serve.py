@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 import uvicorn
+from fastapi import FastAPI
 from filelock import FileLock, Timeout
 from hunet_client.errors import UsageError
 from prometheus_client import REGISTRY
@@ -19,11 +20,18 @@ from pacs_gateway.audit import AuditLog
 from pacs_gateway.dicomweb.app import make_app
 from pacs_gateway.dicomweb.store import StoreResource
 from pacs_gateway.facade.server import FacadeServer
+from pacs_gateway.http_api.access import Access
+from pacs_gateway.http_api.catalogue import Catalogue
+from pacs_gateway.http_api.product import product_of
+from pacs_gateway.http_api.routes import make_routes
+from pacs_gateway.http_api.uploading import Uploading
 from pacs_gateway.jobs.deliveries import DeliveryJobs
 from pacs_gateway.jobs.engine import prepare_engine, start_engine, stop_engine
 from pacs_gateway.jobs.outbox import clear_results
+from pacs_gateway.jobs.progress_board import ProgressBoard
 from pacs_gateway.jobs.steps import ProcessingSteps
 from pacs_gateway.jobs.study_jobs import StudyJobs
+from pacs_gateway.jobs.upload_jobs import UploadJobs
 from pacs_gateway.jobs.watch import Watch
 from pacs_gateway.metrics import LedgerCollector
 from pacs_gateway.node.node import DicomNode
@@ -36,7 +44,7 @@ from pacs_gateway.storage.retention import apply_retention
 _LOG = logging.getLogger(__name__)
 
 
-def serve(configuration: Configuration, steps: ProcessingSteps) -> None:
+def serve(configuration: Configuration, steps: ProcessingSteps, progress: ProgressBoard) -> None:
     """Runs until SIGTERM or SIGINT, which end the process: a step under way is left to the next start.
 
     Raises UsageError where an address or the storage root is in use.
@@ -44,13 +52,13 @@ def serve(configuration: Configuration, steps: ProcessingSteps) -> None:
     # uvicorn hands the signal on once it has shut down; by default that would end the process before the rest has.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        _run(configuration, steps)
+        _run(configuration, steps, progress)
     logging.shutdown()
     # Without waiting for the threads of steps under way, which may take minutes.
     os._exit(0)
 
 
-def _run(configuration: Configuration, steps: ProcessingSteps) -> None:
+def _run(configuration: Configuration, steps: ProcessingSteps, progress: ProgressBoard) -> None:
     with ExitStack() as running:
         running.enter_context(_only_gateway(configuration))
         ledgers = Ledgers.open(configuration)
@@ -59,13 +67,14 @@ def _run(configuration: Configuration, steps: ProcessingSteps) -> None:
         prepare_engine(configuration)
         deliveries = DeliveryJobs(configuration, ledgers, audit)
         studies = StudyJobs(configuration, ledgers, steps, deliveries, audit)
+        uploads = UploadJobs(configuration, ledgers.uploads, steps.segment_upload, audit)
         start_engine(configuration)
         running.callback(stop_engine)
 
         root, max_instance_mb = configuration.storage.root, configuration.node.max_instance_mb
         intake = Intake(root, ledgers.instances, ledgers.deliveries, max_instance_mb=max_instance_mb)
         retention = partial(apply_retention, root, configuration.retention, ledgers, audit, clear_results)
-        watch = Watch(configuration, ledgers, studies, deliveries, retention, audit)
+        watch = Watch(configuration, ledgers, studies, uploads, deliveries, retention, audit)
         watch.start()
         running.callback(watch.stop)
 
@@ -83,7 +92,13 @@ def _run(configuration: Configuration, steps: ProcessingSteps) -> None:
         REGISTRY.register(LedgerCollector(ledgers.revisions, root))
         store = StoreResource(configuration.senders, intake, audit, max_instance_mb=max_instance_mb)
         _LOG.info("%s listens on %s:%d", configuration.node.ae_title, configuration.node.host, node.port)
-        _serve_http(configuration.dicomweb, store, partial(_not_ready, ledgers, node, watch))
+        api = make_routes(
+            product_of(configuration),
+            Catalogue(root, ledgers, progress),
+            Uploading(root, configuration.api, ledgers.uploads, uploads, audit),
+            Access(configuration.api, audit),
+        )
+        _serve_http(configuration.dicomweb, make_app(store, partial(_not_ready, ledgers, node, watch), api))
 
 
 def _not_ready(ledgers: Ledgers, node: DicomNode, watch: Watch) -> list[str]:
@@ -116,10 +131,10 @@ def _start_facade(facade: FacadeServer, grpc: Grpc) -> None:
         raise UsageError(address, "cannot listen", "Set grpc.host, grpc.port and grpc.tls") from error
 
 
-def _serve_http(dicomweb: DicomWeb, store: StoreResource, not_ready: partial[list[str]]) -> None:
+def _serve_http(dicomweb: DicomWeb, app: FastAPI) -> None:
     tls = dicomweb.tls
     config = uvicorn.Config(
-        make_app(store, not_ready),
+        app,
         host=dicomweb.host,
         port=dicomweb.port,
         log_config=None,

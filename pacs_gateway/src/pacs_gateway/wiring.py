@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from hunet_client import ClientSettings, SegmentationClient
+from hunet_client import SegmentationClient
 from hunet_client.dicom.files import StoredFile
 from hunet_client.dicom.selection import choose_flair
 from hunet_client.dicom.series_source import SeriesSource
@@ -16,19 +14,27 @@ from hunet_client.segmentation import Segmentation
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from pacs_gateway.jobs.progress_board import ProgressBoard
 from pacs_gateway.jobs.steps import Chosen, ProcessingSteps, SeriesHeaders, Undecided
 from pacs_gateway.results.build import build_results
 from pacs_gateway.results.source_series import SourceSeries
+from pacs_gateway.results.views import flair_file, view_files
 from pacs_gateway.results.wanted import WantedResults
 from pacs_gateway.routing.configuration import Configuration, Priority, Processing
+from pacs_gateway.routing.services import client_settings
+from pacs_gateway.upload_segmentation import UploadSegmentation
 
 
-def processing_steps(configuration: Configuration) -> ProcessingSteps:
+def processing_steps(configuration: Configuration, progress: ProgressBoard) -> ProcessingSteps:
     """The steps that `hunet pacs serve` runs with."""
     outputs = {kind for destination in configuration.destinations for kind in destination.outputs}
     wanted = WantedResults(segmentation="SEG" in outputs, outlines="SC" in outputs, pdf="PDF" in outputs)
     return ProcessingSteps(
-        select=_select, segment=partial(_segment, configuration.processing), build=partial(_build, wanted)
+        select=_select,
+        segment=partial(_segment, configuration.processing),
+        build=partial(_build, wanted),
+        show=_show,
+        segment_upload=UploadSegmentation(configuration.processing, progress),
     )
 
 
@@ -42,15 +48,8 @@ def _select(series: Sequence[SeriesHeaders]) -> Chosen | Undecided:
 
 
 def _segment(processing: Processing, files: Sequence[Path], priority: Priority) -> Segmentation:
-    by_uid = sorted((str(header.SOPInstanceUID), file) for header, file in zip(map(_header, files), files, strict=True))
-    series_uid = str(_header(files[0]).SeriesInstanceUID)
-    source = SeriesSource(series_uid, [_stored(file) for _uid, file in by_uid])
-    addresses: dict[str, Any] = {
-        "preprocess_address": processing.preprocess_address,
-        "triton_address": processing.triton_address,
-    }
-    settings = ClientSettings(**{name: address for name, address in addresses.items() if address})
-    with SegmentationClient(settings) as client:
+    source = _source(files)
+    with SegmentationClient(client_settings(processing)) as client:
         return client.segment(
             source,
             model=processing.model,
@@ -58,6 +57,17 @@ def _segment(processing: Processing, files: Sequence[Path], priority: Priority) 
             min_lesion_ml=processing.min_lesion_ml,
             priority=priority,
         )
+
+
+def _show(files: Sequence[Path], segmentation: Segmentation) -> Mapping[str, bytes]:
+    volume = _source(files).volume(segmentation.manifest)
+    return view_files(segmentation, volume) | {"flair.nii.gz": flair_file(segmentation, volume)}
+
+
+def _source(files: Sequence[Path]) -> SeriesSource:
+    by_uid = sorted((str(header.SOPInstanceUID), file) for header, file in zip(map(_header, files), files, strict=True))
+    series_uid = str(_header(files[0]).SeriesInstanceUID)
+    return SeriesSource(series_uid, [_stored(file) for _uid, file in by_uid])
 
 
 def _build(

@@ -1,4 +1,4 @@
-"""The three steps between a complete study and its results, as the jobs see them.
+"""The steps between a complete study and its results, as the jobs see them.
 
 `pacs_gateway.wiring` names the real ones.
 
@@ -8,7 +8,7 @@ messages, and `Undecided.reasons`, are shown to operators and kept: they must no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
 
+from pacs_gateway.jobs.upload_steps import SegmentUpload
 from pacs_gateway.routing.configuration import Priority
 
 
@@ -63,8 +64,18 @@ class BuildResults(Protocol):
     def __call__(self, files: Sequence[Path], segmentation: Any, made_at: datetime, /) -> Sequence[Dataset]: ...
 
 
+class ShowSeries(Protocol):
+    """Gives the files that people look at, by their names in `storage.study_folder.VIEWS`."""
+
+    def __call__(self, files: Sequence[Path], segmentation: Any, /) -> Mapping[str, bytes]: ...
+
+
 @dataclass(frozen=True)
 class ProcessingSteps:
+    """``segment_upload``: the whole way of a scan that came over HTTP."""
+
     select: SelectSeries
     segment: SegmentSeries
     build: BuildResults
+    show: ShowSeries
+    segment_upload: SegmentUpload

@@ -21,6 +21,7 @@ from pacs_gateway.jobs.steps import ProcessingSteps
 from pacs_gateway.routing.configuration import Configuration
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.revisions import Revision
+from pacs_gateway.storage.study_folder import StudyFolder, revision_folder_id
 from pacs_gateway.storage.uids import path_part
 
 JOB_QUEUE = "studies"
@@ -105,6 +106,11 @@ class StudyJobs(DBOSConfiguredInstance):
             segmentation = self._steps.segment(files, revision.priority)
         with attempt("build"):
             datasets = self._steps.build(files, segmentation, datetime.fromtimestamp(revision.closed_at, UTC))
+        with attempt("show"):
+            views = self._steps.show(files, segmentation)
+        folder = StudyFolder(self._root, revision_folder_id(study_uid, number))
+        for name, content in views.items():
+            folder.write(name, content)
         clear_results(self._root, study_uid, number)
         results = write_results(self._root, study_uid, number, datasets)
         self._ledgers.deliveries.set_results(study_uid, number, results)

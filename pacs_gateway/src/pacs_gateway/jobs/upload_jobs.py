@@ -15,7 +15,7 @@ from hunet_client.errors import HunetError
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.retries import attempt, backing_off, reason_of
 from pacs_gateway.jobs.study_jobs import JOB_QUEUE, PRIORITIES
-from pacs_gateway.jobs.upload_steps import UploadSteps
+from pacs_gateway.jobs.upload_steps import SegmentUpload
 from pacs_gateway.routing.configuration import Configuration
 from pacs_gateway.storage.study_folder import StudyFolder
 from pacs_gateway.storage.uploads import Upload, UploadLedger
@@ -28,12 +28,12 @@ _LOG = logging.getLogger(__name__)
 @DBOS.dbos_class()
 class UploadJobs(DBOSConfiguredInstance):
     def __init__(
-        self, configuration: Configuration, ledger: UploadLedger, steps: UploadSteps, audit: AuditLog
+        self, configuration: Configuration, ledger: UploadLedger, segment: SegmentUpload, audit: AuditLog
     ) -> None:
         self._jobs = configuration.jobs
         self._root: Path = configuration.storage.root
         self._ledger = ledger
-        self._steps = steps
+        self._segment_scan = segment
         self._audit = audit
         super().__init__(config_name="gateway")
 
@@ -63,7 +63,7 @@ class UploadJobs(DBOSConfiguredInstance):
         self._ledger.change(upload_id, state="segmenting")
         folder = StudyFolder(self._root, upload_id)
         with attempt("segment"):
-            result = self._steps.segment(folder, upload, datetime.fromtimestamp(upload.received_at, UTC))
+            result = self._segment_scan(folder, upload, datetime.fromtimestamp(upload.received_at, UTC))
         if self._ledger.get(upload_id) is None:
             folder.delete()
             return

@@ -28,7 +28,3 @@ class SegmentUpload(Protocol):
 
     def __call__(self, folder: StudyFolder, upload: Upload, made_at: datetime, /) -> UploadResult: ...
 
-
-@dataclass(frozen=True)
-class UploadSteps:
-    segment: SegmentUpload

@@ -10,6 +10,7 @@ from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.deliveries import DeliveryJobs
 from pacs_gateway.jobs.engine import has_given_up
 from pacs_gateway.jobs.study_jobs import StudyJobs, job_id
+from pacs_gateway.jobs.upload_jobs import UploadJobs, upload_job_id
 from pacs_gateway.routing.configuration import Configuration
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.revisions import Revision
@@ -27,6 +28,7 @@ class Watch:
         configuration: Configuration,
         ledgers: Ledgers,
         studies: StudyJobs,
+        uploads: UploadJobs,
         deliveries: DeliveryJobs,
         retention: Callable[[], None],
         audit: AuditLog,
@@ -35,6 +37,7 @@ class Watch:
         self._urgent = frozenset(one.ae_title for one in configuration.senders if one.priority == "urgent")
         self._ledgers = ledgers
         self._studies = studies
+        self._uploads = uploads
         self._deliveries = deliveries
         self._retention = retention
         self._audit = audit
@@ -66,6 +69,8 @@ class Watch:
     def start_jobs(self) -> None:
         for revision in self._ledgers.revisions.unstarted():
             self._studies.enqueue(revision)
+        for upload in self._ledgers.uploads.unstarted():
+            self._uploads.enqueue(upload)
 
     def tell_given_up(self) -> None:
         """Of jobs that the engine will not take up again."""
@@ -76,6 +81,10 @@ class Watch:
         for revision in self._ledgers.revisions.unfinished():
             if has_given_up(job_id(revision)):
                 self._ledgers.revisions.change(revision.study_uid, revision.number, state="failed", reason=_GIVEN_UP)
+
+        for upload in self._ledgers.uploads.unfinished():
+            if has_given_up(upload_job_id(upload.id)):
+                self._ledgers.uploads.change(upload.id, state="failed", what=_GIVEN_UP, fix="Send it again.")
 
     def _received(self, revision: Revision) -> dict[str, object]:
         """Who sent what: instances of each series by sender."""
