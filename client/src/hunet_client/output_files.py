@@ -1,4 +1,4 @@
-"""The files that one segmented scan leaves in its folder."""
+"""The files that one segmented scan, or its comparison with an earlier one, leaves in a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 from hunet_client.atomic_write import write_atomically
 from hunet_client.errors import HunetError
-from hunet_client.findings import find, findings_page
+from hunet_client.examination_files import StoredExamination
+from hunet_client.findings import ChangeReport, find, findings_page
+from hunet_client.findings.change_picture import change_picture
 from hunet_client.nifti_output import mask_file, probability_file
 from hunet_client.overlay import segmentation_overlay
 from hunet_client.report import Report
@@ -69,6 +71,23 @@ def write_outputs(
         write_atomically(files.page, findings_page(findings).encode())
         write_atomically(files.report, report.to_json().encode())
     return files
+
+
+def write_change(current: StoredExamination, earlier: StoredExamination, change: ChangeReport, folder: Path) -> Path:
+    """Writes the change, its picture and the current scan's findings with the change in them; returns the folder.
+
+    Raises HunetError.
+    """
+    scan = current.examination
+    findings = find(scan.flair, scan.mask, scan.affine, scan.report, probability=current.probability, change=change)
+    picture = change_picture(scan, earlier.examination, change)
+    prepare_folder(folder)
+    with _naming(folder):
+        write_atomically(folder / "change.png", picture)
+        write_atomically(folder / "findings.json", findings.to_json().encode())
+        write_atomically(folder / "findings.html", findings_page(findings).encode())
+        write_atomically(folder / "change.json", change.to_json().encode())
+    return folder
 
 
 @contextmanager

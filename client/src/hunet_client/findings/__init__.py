@@ -6,8 +6,8 @@
     findings.to_json()                # findings.json
     findings_page(findings)           # findings.html
 
-Everything is computed from arrays on the scan's own grid, its affine and its report; nothing needs a service, and a scan
-in which something cannot be told gives findings that say so. See docs/findings.md.
+Everything is computed from arrays on the scan's own grid, its affine and its report. Nothing needs a service, and a
+scan in which something cannot be told gives findings that say so. See docs/findings.md.
 """
 
 from hunet_client.findings.change_document import ChangeReport

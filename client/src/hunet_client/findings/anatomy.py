@@ -3,7 +3,8 @@
 On FLAIR fluid is dark. The average head says roughly where to look; which voxels are fluid, the scan says:
 
 - ventricles: fluid near the average head's ventricles, joined to their core;
-- surface: fluid elsewhere that is joined to the outside of the brain, so sulci and cisterns, and the outside itself;
+- surface: fluid elsewhere, and clefts that are darker than both their sides, so sulci and cisterns, and the outside of
+  the brain itself;
 - hindbrain (brain stem and cerebellum): the average head's own, since FLAIR does not show where it ends.
 """
 
@@ -27,9 +28,15 @@ CORE_MM = 2.0
 LEAST_VENTRICLE_ML = 0.5
 # Fluid is told from tissue where its darkest tenth is this much darker.
 FLUID_CONTRAST = 0.25
-# Share of the way from tissue to fluid that makes a voxel ventricle, and sulcus: sulci are thinner than voxels.
+# Share of the way from tissue to fluid that makes a voxel ventricle, and sulcus; and by how much of it a cleft, which
+# is thinner than a voxel, is darker than what lies around it.
 VENTRICLE_DARKNESS = 0.5
 SULCUS_DARKNESS = 0.4
+CLEFT_DARKNESS = 0.2
+# Brighter than this lies a lesion or fat, and would make a cleft of plain tissue beside it.
+BRIGHTEST_SIDE = 1.15
+# A smaller dark spot is a vessel, a widened space about one, or the hollow of a lesion.
+LEAST_SULCUS_ML = 0.2
 # Deeper than this in the average head no fluid belongs to the surface: it is the third ventricle or a cleft about it.
 DEEPEST_SULCUS_MM = 36.0
 OUTSIDE_MM = 5.0
@@ -70,8 +77,9 @@ def estimate_anatomy(scan: sitk.Image, tissue_level: float, alignment: Alignment
 
     ventricles = _ventricles(_darker(level, fluid_level, VENTRICLE_DARKNESS), near_ventricle_mm, hindbrain_mm, grid)
     outside = brain_mm > OUTSIDE_MM
-    sulci = _darker(level, fluid_level, SULCUS_DARKNESS) & (brain_mm > -DEEPEST_SULCUS_MM) & ~_grown(ventricles, grid)
-    surface = _joined_to(outside, sulci | outside, grid)
+    dark = _darker(level, fluid_level, SULCUS_DARKNESS) | _clefts(level, CLEFT_DARKNESS * (1.0 - fluid_level), grid)
+    sulci = dark & (brain_mm > -DEEPEST_SULCUS_MM) & ~_grown(ventricles, grid)
+    surface = _large(sulci, LEAST_SULCUS_ML, grid) | outside
     ventricle_ml = float(np.count_nonzero(ventricles)) * GRID_MM**3 / 1000.0
     return Anatomy(
         grid=grid,
@@ -109,6 +117,21 @@ def _joined_to(seeds: NDArray[np.bool_], region: NDArray[np.bool_], grid: sitk.I
     kept[np.unique(parts[seeds])] = True
     kept[0] = False
     return kept[parts]
+
+
+def _clefts(level: NDArray, depth: float, grid: sitk.Image) -> NDArray[np.bool_]:
+    """Where something thinner than three voxels is darker than what lies around it (a black top-hat)."""
+    image = sitk.GetImageFromArray(np.minimum(level, BRIGHTEST_SIDE).astype(np.float32))
+    image.CopyInformation(grid)
+    return sitk.GetArrayFromImage(sitk.BlackTopHat(image, (1, 1, 1), sitk.sitkBox)) > depth
+
+
+def _large(region: NDArray[np.bool_], least_ml: float, grid: sitk.Image) -> NDArray[np.bool_]:
+    """The parts of a region (faces touch) that are at least so large."""
+    parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(_image(region, grid)))
+    large = np.bincount(parts.ravel()) * GRID_MM**3 >= 1000.0 * least_ml
+    large[0] = False
+    return large[parts]
 
 
 def _grown(region: NDArray[np.bool_], grid: sitk.Image) -> NDArray[np.bool_]:

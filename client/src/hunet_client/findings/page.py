@@ -90,7 +90,7 @@ def _share(value: float | None) -> str:
 
 
 def _mm(distance_mm: float | None) -> str:
-    return "–" if distance_mm is None else f"{distance_mm:.0f}"
+    return "-" if distance_mm is None else f"{distance_mm:.0f}"
 
 
 def _band(band: SizeBand) -> str:

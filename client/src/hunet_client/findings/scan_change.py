@@ -26,12 +26,13 @@ from hunet_client.findings.registration import Head, Registration, head_of, matr
 from hunet_client.report import Report
 
 METHOD = (
-    "Rigid registration by mutual information, forth and back; lesions that then overlap, or lie within 2 mm, are one focus. "
+    "Rigid registration by mutual information, forth and back; lesions that then overlap, or lie within 2 mm, are one "
+    "focus. "
     "A focus has grown or shrunk when its volume changed by more than a border displaced by a quarter of a voxel "
     "all around would make."
 )
-# Scans of one patient (4 pairs of 2 scanners, looked at) reached 0.86 and 0.35 mm or better; scans of different patients
-# (7 pairs) 0.77 at best.
+# Four pairs of scans of one patient each reached 0.86 and 0.35 mm or better; seven pairs of different patients
+# 0.77 at best.
 LEAST_CORRELATION = 0.80
 LARGEST_DISAGREEMENT_MM = 1.5
 LEAST_OVERLAP = 0.6
@@ -126,7 +127,7 @@ def _not_comparable(current: Examination, prior: Examination, reason: str) -> In
     return InputError(
         current.name,
         f"cannot be compared with {prior.name}: {reason}",
-        "Check that both are FLAIR scans of one patient with right orientation, both whole heads or both extracted brains",
+        "Check that both are FLAIR scans of one patient, rightly oriented, both whole heads or both extracted brains",
     )
 
 

@@ -30,9 +30,9 @@ from hunet_client.lesions import find_lesions
 from hunet_client.report import Report, ReportedLesion
 
 METHOD = (
-    "Ventricles and sulci are found in the scan as dark fluid, brain stem and cerebellum by an average head laid over the "
-    "scan; a lesion's place follows from its distances to them, as probabilities that hold the errors of these distances "
-    "measured on phantoms. Where no place is at least 60 % probable it is called undetermined."
+    "Ventricles and sulci are found in the scan as dark fluid, brain stem and cerebellum by an average head laid over "
+    "the scan; a lesion's place follows from its distances to them, as probabilities that hold the errors of these "
+    "distances measured on phantoms. Where no place is at least 60 % probable it is called undetermined."
 )
 # Groups of voxels below the lesion threshold that speak against "no lesion found".
 HINT_THRESHOLD = 0.05

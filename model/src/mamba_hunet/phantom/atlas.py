@@ -74,4 +74,4 @@ def _signal(points: Array, seed: int) -> Array:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(sys.argv[1], **make_atlas())
+    np.savez_compressed(sys.argv[1], allow_pickle=False, **make_atlas())
