@@ -41,7 +41,7 @@ COLOURS: dict[Change, tuple[int, int, int]] = {
     "grown": (255, 190, 40),
     "shrunk": (96, 190, 245),
     "gone": (0, 190, 140),
-    "unchanged": (190, 190, 190),
+    "unchanged": (170, 150, 255),
     "not_comparable": (204, 121, 167),
 }
 
