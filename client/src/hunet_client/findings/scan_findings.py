@@ -95,6 +95,8 @@ def _localise(
         return nowhere, _localisation(None, None, None)
     scan = image_of(flair, affine)
     tissue_level = report.provenance.preprocessing.center
+    if tissue_level <= 0.0:
+        return nowhere, _localisation("the scan has no tissue level above 0", None, None)
     try:
         alignment = align(scan, tissue_level)
         if alignment.problem is not None:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from mamba_hunet.phantom.anatomy import EDGE_MM, Anatomy
 from mamba_hunet.phantom.settings import ContrastSettings, ShapeSettings
-from mamba_hunet.phantom.shapes import inside
+from mamba_hunet.phantom.shapes import inside, smooth_union
 
 SPACING_MM = 3.0
 LOW_MM, HIGH_MM = (-81.0, -120.0, -75.0), (81.0, 87.0, 93.0)
 # Distances are stored in half millimetres, in one byte: beyond 63 mm nobody asks.
 STEPS_PER_MM = 2.0
+# The crease between brain stem and cerebellum, filled as the peduncles fill it, which the phantom does not have.
+PEDUNCLES_MM = 24.0
 # Heads whose folds are averaged; none of their sulci should be left in the signal.
 HEADS = 8
 
@@ -31,7 +33,7 @@ def make_atlas() -> dict[str, NDArray]:
 
     ``signal``: uint8, FLAIR-like, cortical grey matter is 200; dark outside the brain. ``brain_mm``, ``hindbrain_mm``,
     ``ventricle_mm``: int8, signed distances in half millimetres, negative inside, to the brain, to brain stem and
-    cerebellum, to the lateral ventricles. ``affine``: (4, 4) to MNI-like RAS+ mm.
+    cerebellum with the peduncles between them, to the lateral ventricles. ``affine``: (4, 4) to MNI-like RAS+ mm.
     """
     counts = [round((high - low) / SPACING_MM) + 1 for low, high in zip(LOW_MM, HIGH_MM, strict=True)]
     axes = [low + SPACING_MM * np.arange(count) for low, count in zip(LOW_MM, counts, strict=True)]
@@ -45,7 +47,7 @@ def make_atlas() -> dict[str, NDArray]:
     return {
         "signal": np.rint(200.0 * signal).clip(0, 255).astype(np.uint8).reshape(counts),
         "brain_mm": _in_bytes(hulls.brain).reshape(counts),
-        "hindbrain_mm": _in_bytes(np.minimum(hulls.cerebellum, hulls.stem)).reshape(counts),
+        "hindbrain_mm": _in_bytes(smooth_union(hulls.cerebellum, hulls.stem, PEDUNCLES_MM)).reshape(counts),
         "ventricle_mm": _in_bytes(average.ventricle_mm(x, y, z)).reshape(counts),
         "affine": affine,
     }
