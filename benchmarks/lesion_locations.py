@@ -1,4 +1,4 @@
-"""Where lesions are, as the findings tell it and as the phantom's geometry has it: agreement, and honesty of probabilities.
+"""Where lesions are, by the findings and by the phantom's geometry: how often they agree, and how sure they are.
 
     python benchmarks/lesion_locations.py [PHANTOMS]
 

@@ -34,7 +34,7 @@ VENTRICLE_DARKNESS = 0.5
 SULCUS_DARKNESS = 0.4
 CLEFT_DARKNESS = 0.2
 # Brighter than this lies a lesion or fat, and would make a cleft of plain tissue beside it.
-BRIGHTEST_SIDE = 1.15
+BRIGHTEST_SIDE = 1.1
 # A smaller dark spot is a vessel, a widened space about one, or the hollow of a lesion.
 LEAST_SULCUS_ML = 0.2
 # Deeper than this in the average head no fluid belongs to the surface: it is the third ventricle or a cleft about it.

@@ -28,8 +28,8 @@ from hunet_client.findings.document import Location, LocationProbabilities
 # the rim that a mask leaves; the second the thickness of the cortex too, since only the fluid beyond it can be seen.
 TOUCHES_VENTRICLE_MM = 3.6
 TOUCHES_CORTEX_MM = 4.2
-# Spread of the method's error, and what each millimetre of a voxel's longest edge adds to it, fitted to 811 lesions of 46
-# phantoms. Phantoms have the average head's own hindbrain (spread 1.3 mm); a patient's differs more.
+# Spread of the method's error, and what each millimetre of a voxel's longest edge adds to it, fitted to 811 lesions of
+# 46 phantoms. Phantoms have the average head's own hindbrain (spread 1.3 mm); a patient's differs more.
 VENTRICLE_ERROR_MM, VENTRICLE_ERROR_PER_EDGE = 0.8, 0.2
 SURFACE_ERROR_MM, SURFACE_ERROR_PER_EDGE = 1.6, 0.5
 HINDBRAIN_ERROR_MM = 3.0
