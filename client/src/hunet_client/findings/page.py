@@ -15,7 +15,7 @@ from markupsafe import Markup
 from hunet_client.findings.document import LOCATION_NAMES, Findings, Kind, LocatedLesion, SizeBand, Statement
 
 # Rows of the lesion table; more would not leave room for the rest of the sheet.
-MOST_ROWS = 12
+MOST_ROWS = 10
 
 _KINDS: tuple[tuple[Kind, str], ...] = (
     ("association", "What it goes with"),
