@@ -66,6 +66,17 @@ def test_results_do_not_go_round(pacs_stack, phantom_study, tmp_path):
     assert set(stored) == {len(list(phantom_study.glob("*.dcm")))}
 
 
+def test_a_study_without_lesions_comes_back_with_a_report(pacs_stack, tmp_path):
+    flat = make_phantom(PhantomSettings(), slices=range(12, 42))
+    # What is left of the contrast is no lesion's.
+    flair = np.minimum(flat.flair, np.percentile(flat.flair[flat.flair > 0], 50))
+    write_mr_series(tmp_path / "study", flair, flat.affine)
+    run = pacs_stack.hunet("send-study", str(tmp_path / "study"), "-o", str(tmp_path / "out"))
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "out" / "report.dcm").is_file()
+    assert not (tmp_path / "out" / "segmentation.dcm").exists()
+
+
 def test_status_names_gateway_and_archive(pacs_stack):
     run = pacs_stack.hunet("status", "--json")
     assert run.returncode == 0, run.stdout

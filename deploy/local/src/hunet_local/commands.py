@@ -126,7 +126,7 @@ def canary(triton_address: str, repository: Path) -> None:
     click.echo(f"{', '.join(models)}: right")
 
 
-@click.command("send-study", short_help="Send DICOM files to the stack's archive, and wait for the results.")
+@click.command("send-study", short_help="Send a study to the stack's archive, wait for its results.")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("out/study"), show_default=True

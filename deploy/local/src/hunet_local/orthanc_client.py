@@ -52,6 +52,11 @@ class OrthancClient:
         found.sort(key=lambda one: int(one["MainDicomTags"].get("InstanceNumber") or 0))
         return tuple(one["ID"] for one in found)
 
+    def is_stable(self, study: str) -> bool:
+        """Whether nothing of the study has come for a while."""
+        stable: bool = self._json(f"/studies/{study}")["IsStable"]
+        return stable
+
     def file(self, instance: str) -> bytes:
         """An instance as a DICOM file."""
         return self._check(self._ask("GET", f"/instances/{instance}/file")).content

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from hunet_local.orthanc_client import ArchivedSeries, OrthancClient
 
-# What the gateway makes of a study, by modality: segmentation, report, outlines as pictures, the report as a document.
-_RESULTS = {"SEG": "segmentation.dcm", "SR": "report.dcm", "OT": "outlines", "DOC": "report_document.dcm"}
+# Results by modality: segmentation, where there are lesions; measurements; the report as a document.
+_FILES = {"SEG": "segmentation.dcm", "SR": "report.dcm", "DOC": "report_document.dcm"}
+_ALWAYS_MADE = ("SR", "DOC", "OT")
 _POLL_S = 0.5
 
 
@@ -59,14 +60,14 @@ def _wait(archive: OrthancClient, study: str, timeout_s: float) -> dict[str, Arc
         task = progress.add_task("waiting for results")
         while True:
             series = {one.modality: one for one in archive.series(study)}
-            missing = [modality for modality in _RESULTS if modality not in series]
-            if not missing:
-                return {modality: series[modality] for modality in _RESULTS}
-            progress.update(task, description=f"waiting for {', '.join(missing)}")
+            missing = [modality for modality in _ALWAYS_MADE if modality not in series]
+            if not missing and archive.is_stable(study):
+                return series
+            waited_for = ", ".join(missing) or "the last results"
+            progress.update(task, description=f"waiting for {waited_for}")
             if time.monotonic() > give_up_at:
-                raise ServiceUnavailableError(
-                    "the gateway", f"no {', '.join(missing)} within {timeout_s:g} s", "See `hunet status` and its logs."
-                )
+                what = f"{waited_for} did not come within {timeout_s:g} s"
+                raise ServiceUnavailableError("the gateway", what, "See `hunet status` and the stack's logs.")
             time.sleep(_POLL_S)
 
 
@@ -74,8 +75,8 @@ def _write(archive: OrthancClient, results: dict[str, ArchivedSeries], output: P
     """Results as files; of the outlines, the middle one as a picture."""
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for modality, name in _RESULTS.items():
-            if modality != "OT":
+        for modality, name in _FILES.items():
+            if modality in results:
                 (output / name).write_bytes(archive.file(results[modality].instances[0]))
         outlines = results["OT"].instances
         (output / "outlines.png").write_bytes(archive.picture(outlines[len(outlines) // 2]))
