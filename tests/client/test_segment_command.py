@@ -40,7 +40,13 @@ def test_one_scan_leaves_mask_report_and_picture(run, scan_path, scan_volume, tm
     result = run(scan_path, "-o", tmp_path / "out")
 
     assert result.exit_code == 0, result.output
-    assert sorted(digests(tmp_path / "out")) == ["mask.nii.gz", "overlay.png", "report.json"]
+    assert sorted(digests(tmp_path / "out")) == [
+        "findings.html",
+        "findings.json",
+        "mask.nii.gz",
+        "overlay.png",
+        "report.json",
+    ]
     scan, mask = nib.load(scan_path), nib.load(tmp_path / "out" / "mask.nii.gz")
     assert np.array_equal(np.asarray(mask.dataobj), scan_volume >= 50)
     assert mask.affine.tobytes() == scan.affine.tobytes()
@@ -132,7 +138,7 @@ def test_json_holds_reports_and_errors(run, scan_path, tmp_path):
     done, failed = document["scans"]
     assert done["report"]["lesion_count"] == 1
     assert done["report"]["provenance"]["postprocessing"]["threshold"] == 0.8
-    assert set(done["files"]) == {"mask", "report", "overlay"}
+    assert set(done["files"]) == {"mask", "report", "overlay", "findings", "page"}
     assert failed["error"]["kind"] == "InputError"
     assert failed["error"]["exit_code"] == result.exit_code == 3
     assert "Research use only" in document["research_use_only"]

@@ -1,4 +1,4 @@
-"""The files that one segmented scan leaves in its folder."""
+"""The files that one segmented scan, or its comparison with an earlier one, leaves in a folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 
 from hunet_client.atomic_write import write_atomically
 from hunet_client.errors import HunetError
+from hunet_client.examination_files import StoredExamination
+from hunet_client.findings import ChangeReport, find, findings_page
+from hunet_client.findings.change_picture import change_picture
 from hunet_client.nifti_output import mask_file, probability_file
 from hunet_client.overlay import segmentation_overlay
 from hunet_client.report import Report
@@ -22,6 +25,8 @@ class OutputFiles:
 
     mask: Path
     report: Path
+    findings: Path
+    page: Path
     overlay: Path
     probability: Path | None
 
@@ -35,18 +40,22 @@ def prepare_folder(folder: Path) -> None:
 def write_outputs(
     segmentation: Segmentation, report: Report, source: ScanSource, folder: Path, *, with_probability: bool
 ) -> OutputFiles:
-    """Writes mask, report, picture and, if asked for, probability into `folder`, made if there is none.
+    """Writes mask, report, findings, picture and, if asked for, probability into `folder`, made if there is none.
 
     Each file appears whole or not at all. A probability that an earlier run left is removed when this one
-    writes none, so that the files of a folder belong together. source: the scan that was segmented, for the
-    picture. Raises HunetError.
+    writes none, so that the files of a folder belong together. source: the scan that was segmented, for
+    picture and findings. Raises HunetError.
     """
     header = segmentation.manifest.nifti_header
     mask = mask_file(segmentation.mask, header)
-    overlay = segmentation_overlay(source.volume(segmentation.manifest), segmentation)
+    volume = source.volume(segmentation.manifest)
+    overlay = segmentation_overlay(volume, segmentation)
+    findings = find(volume, segmentation.mask, segmentation.affine, report, probability=segmentation.probability)
     files = OutputFiles(
         mask=folder / "mask.nii.gz",
         report=folder / "report.json",
+        findings=folder / "findings.json",
+        page=folder / "findings.html",
         overlay=folder / "overlay.png",
         probability=folder / "probability.nii.gz" if with_probability else None,
     )
@@ -58,8 +67,27 @@ def write_outputs(
             write_atomically(files.probability, probability_file(segmentation.probability, header))
         write_atomically(files.mask, mask)
         write_atomically(files.overlay, overlay)
+        write_atomically(files.findings, findings.to_json().encode())
+        write_atomically(files.page, findings_page(findings).encode())
         write_atomically(files.report, report.to_json().encode())
     return files
+
+
+def write_change(current: StoredExamination, earlier: StoredExamination, change: ChangeReport, folder: Path) -> Path:
+    """Writes the change, its picture and the current scan's findings with the change in them; returns the folder.
+
+    Raises HunetError.
+    """
+    scan = current.examination
+    findings = find(scan.flair, scan.mask, scan.affine, scan.report, probability=current.probability, change=change)
+    picture = change_picture(scan, earlier.examination, change)
+    prepare_folder(folder)
+    with _naming(folder):
+        write_atomically(folder / "change.png", picture)
+        write_atomically(folder / "findings.json", findings.to_json().encode())
+        write_atomically(folder / "findings.html", findings_page(findings).encode())
+        write_atomically(folder / "change.json", change.to_json().encode())
+    return folder
 
 
 @contextmanager

@@ -70,16 +70,9 @@ def slice_picture(
     volume: NDArray, found: LesionSet, hanging: Hanging, number: int, crop: Crop, window: tuple[float, float]
 ) -> Image.Image:
     """One slice with outlines and numbers, ``crop.size_px`` large."""
-    black, white = window
-    grey = hanging.slice(volume, number)[crop.rows, crop.columns].astype(np.float32)
-    grey = np.clip((grey - black) / max(white - black, 1e-6), 0.0, 1.0) * 255.0
-    size = (crop.size_px[0] * SUPERSAMPLING, crop.size_px[1] * SUPERSAMPLING)
-    tile = Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC).convert("RGB")
-
+    tile, size = grey_slice(volume, hanging, number, crop, window)
     labels = hanging.slice(found.labels, number)[crop.rows, crop.columns]
-    lesion = Image.fromarray((labels > 0).astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
-    outline = _outline(np.asarray(lesion) > 0, width_px=OUTLINE_PX)
-    tile.paste(OUTLINE, mask=Image.fromarray(outline.astype(np.uint8) * 255))
+    tile.paste(OUTLINE, mask=outline_of(labels > 0, size))
     tile = tile.resize(crop.size_px, Image.Resampling.BOX)
 
     draw = ImageDraw.Draw(tile)
@@ -95,6 +88,23 @@ def slice_picture(
     ):
         write_words(draw, place, end, 14, QUIET_TEXT, anchor)
     return tile
+
+
+def grey_slice(
+    volume: NDArray, hanging: Hanging, number: int, crop: Crop, window: tuple[float, float]
+) -> tuple[Image.Image, tuple[int, int]]:
+    """One slice without marks, supersampled, and its size in pixels."""
+    black, white = window
+    grey = hanging.slice(volume, number)[crop.rows, crop.columns].astype(np.float32)
+    grey = np.clip((grey - black) / max(white - black, 1e-6), 0.0, 1.0) * 255.0
+    size = (crop.size_px[0] * SUPERSAMPLING, crop.size_px[1] * SUPERSAMPLING)
+    return Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC).convert("RGB"), size
+
+
+def outline_of(shown: NDArray[np.bool_], size_px: tuple[int, int]) -> Image.Image:
+    """A mask of the line around what is shown, for a supersampled slice. shown: (rows, columns)."""
+    lesion = Image.fromarray(shown.astype(np.uint8)).resize(size_px, Image.Resampling.NEAREST)
+    return Image.fromarray(_outline(np.asarray(lesion) > 0, width_px=OUTLINE_PX).astype(np.uint8) * 255)
 
 
 def _outline(lesion: NDArray[np.bool_], width_px: int) -> NDArray[np.bool_]:

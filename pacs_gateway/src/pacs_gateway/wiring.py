@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+
 from hunet_client import SegmentationClient
 from hunet_client.dicom.files import StoredFile
 from hunet_client.dicom.selection import choose_flair

@@ -38,7 +38,7 @@ class Access:
 
 
 def _refusal_of_stranger(request: Request) -> ProblemError | None:
-    """Another machine; or a web site that makes a browser on this machine call (by a name of its own, or across origins)."""
+    """Another machine; or a web site that makes a browser here call, by a name of its own or across origins."""
     host = request.headers.get("host", "").lower()
     name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
     across = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")

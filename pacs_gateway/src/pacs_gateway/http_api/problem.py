@@ -26,9 +26,7 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """Ends a request with a problem. `headers` go with it."""
 
-    def __init__(
-        self, status: int, title: str, detail: str, fix: str, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, title: str, detail: str, fix: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
         self.problem = Problem(title=title, status=status, detail=detail, fix=fix)
         self.headers = headers

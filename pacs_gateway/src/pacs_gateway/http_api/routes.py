@@ -106,8 +106,6 @@ def make_routes(product: Product, catalogue: Catalogue, uploading: Uploading, ac
         if path is None:
             fix = "The study's links name those that there are."
             raise ProblemError(404, "Not there", f"the study has no {name}", fix)
-        return FileResponse(
-            path, media_type="application/octet-stream", filename=name, headers=_FILE_HEADERS
-        )
+        return FileResponse(path, media_type="application/octet-stream", filename=name, headers=_FILE_HEADERS)
 
     return routes

@@ -1,4 +1,4 @@
-"""How far the scans that are being segmented have come; forgotten when the gateway ends, and made anew by the next step."""
+"""How far the scans that are being segmented have come; a gateway that begins anew knows nothing of it."""
 
 from __future__ import annotations
 

@@ -27,4 +27,3 @@ class SegmentUpload(Protocol):
     """
 
     def __call__(self, folder: StudyFolder, upload: Upload, made_at: datetime, /) -> UploadResult: ...
-

@@ -1,0 +1,51 @@
+"""A scan and its results, read back from the files that `hunet segment` left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from hunet_client.display import read_volume
+from hunet_client.errors import InputError
+from hunet_client.findings import Examination
+from hunet_client.report import Report
+
+
+@dataclass(frozen=True, eq=False)
+class StoredExamination:
+    """`probability`: (i, j, k); None where it was not written."""
+
+    examination: Examination
+    probability: NDArray[np.float32] | None
+
+
+def read_examination(scan: Path, results: Path) -> StoredExamination:
+    """scan: a NIfTI file; results: the folder of its results. Raises InputError, naming the file at fault."""
+    if scan.is_dir():
+        raise InputError(str(scan), "is a folder", "Name the NIfTI file; a DICOM study is compared by the gateway")
+    report = _read_report(results / "report.json")
+    flair, mask = read_volume(scan), read_volume(results / "mask.nii.gz")
+    if flair.shape != mask.shape or report.input.shape != mask.shape:
+        raise InputError(str(scan), f"its grid {flair.shape} is not that of the results in {results}", "Name its own")
+    stored = results / "probability.nii.gz"
+    affine = np.asarray(nib.nifti1.load(results / "mask.nii.gz").affine)
+    return StoredExamination(
+        Examination(flair, (mask > 0).astype(np.uint8), affine, report),
+        read_volume(stored) if stored.exists() else None,
+    )
+
+
+def _read_report(path: Path) -> Report:
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except OSError as exc:
+        raise InputError(
+            str(path), f"cannot be read: {exc.strerror}", "Name a folder that hunet segment wrote"
+        ) from exc
+    except ValidationError as exc:
+        raise InputError(str(path), "is not a report of this version", "Segment the scan again") from exc

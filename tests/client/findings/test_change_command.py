@@ -1,0 +1,70 @@
+"""`hunet change`: files in, files out, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hunet_client.cli import hunet
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Writes an examination as `hunet segment` leaves it; returns scan and folder."""
+
+    def store(examination, name):
+        folder = tmp_path / name
+        folder.mkdir()
+        scan = tmp_path / f"{name}.nii.gz"
+        nib.save(nib.Nifti1Image(examination.flair.astype(np.float32), examination.affine), scan)
+        nib.save(nib.Nifti1Image(examination.mask, examination.affine), folder / "mask.nii.gz")
+        (folder / "report.json").write_text(examination.report.to_json())
+        return scan, folder
+
+    return store
+
+
+def run(*arguments):
+    return CliRunner().invoke(hunet, ["change", *map(str, arguments)])
+
+
+def test_it_leaves_change_picture_and_findings(stored, phantom, tmp_path):
+    scan, results = stored(phantom.examination, "now")
+    result = run(scan, results, "--prior", *stored(phantom.examination, "earlier"), "-o", tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["change.json", "change.png", "findings.html", "findings.json"]
+    change = json.loads((tmp_path / "out" / "change.json").read_text())
+    assert {lesion["change"] for lesion in change["lesions"]} == {"unchanged"}
+    findings = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert findings["change"] == change
+    assert "unchanged" in result.stdout
+    assert "Research use only" in result.stdout
+
+
+def test_scans_that_cannot_be_compared_end_with_the_reason_and_write_nothing(
+    stored, phantom, examine, settings, tmp_path
+):
+    lower = stored(examine(settings, slices=slice(0, 20)).examination, "lower")
+    upper = stored(examine(settings, slices=slice(36, None)).examination, "upper")
+    result = run(*lower, "--prior", *upper, "-o", tmp_path / "out")
+
+    assert result.exit_code == 3
+    assert "cannot be compared with" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_of_another_scan_are_refused(stored, phantom, examine, settings, tmp_path):
+    scan, results = stored(phantom.examination, "now")
+    other, other_results = stored(examine(settings, slices=slice(0, 20)).examination, "other")
+    mixed = run(scan, other_results, "--prior", scan, results, "-o", tmp_path / "out")
+    missing = run(scan, tmp_path / "nowhere", "--prior", scan, results, "-o", tmp_path / "out")
+
+    assert (mixed.exit_code, missing.exit_code) == (3, 3)
+    assert "is not that of the results" in mixed.stderr
+    assert "report.json: cannot be read" in missing.stderr
+    assert other.exists()
