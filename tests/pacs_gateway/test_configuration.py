@@ -46,7 +46,11 @@ def test_the_right_one_is_read(read, right):
         ("timeout_s = 10.0", 'senders = ["WHO"]', "destinations.orthanc.senders: WHO may not send. Allowed: ORTHANC"),
         ("[jobs]", "[jobs", "is not TOML"),
         ("[jobs]", '[jobs]\ndatabase_url = "mysql://"', "jobs.database_url: must match pattern"),
-        ("[[destinations]]", "[other]\n[[destinations]]", "other: there is no such key. Allowed: audit, destinations"),
+        (
+            "[[destinations]]",
+            "[other]\n[[destinations]]",
+            "other: there is no such key. Allowed: api, audit, destinations",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_what_is_allowed(read, right, old, new, said):

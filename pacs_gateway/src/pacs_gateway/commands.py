@@ -47,11 +47,10 @@ def check_config(config_file: Path) -> None:
     from pacs_gateway.routing.configuration_file import read_configuration
 
     configuration = read_configuration(config_file)
-    click.echo(
-        f"{config_file}: right. {configuration.node.ae_title} takes studies from "
-        f"{', '.join(sender.ae_title for sender in configuration.senders)} and sends results to "
-        f"{', '.join(destination.name for destination in configuration.destinations)}."
-    )
+    senders = ", ".join(sender.ae_title for sender in configuration.senders) or "nobody: there is no DICOM node"
+    destinations = ", ".join(one.name for one in configuration.destinations) or "nobody: they are on the web page"
+    title = configuration.node.ae_title
+    click.echo(f"{config_file}: right. {title} takes studies from {senders} and sends results to {destinations}.")
 
 
 @pacs.command()

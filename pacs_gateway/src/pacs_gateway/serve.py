@@ -22,6 +22,8 @@ from pacs_gateway.dicomweb.store import StoreResource
 from pacs_gateway.facade.server import FacadeServer
 from pacs_gateway.http_api.access import Access
 from pacs_gateway.http_api.catalogue import Catalogue
+from pacs_gateway.http_api.comparing import Comparing
+from pacs_gateway.http_api.correcting import Correcting
 from pacs_gateway.http_api.product import product_of
 from pacs_gateway.http_api.routes import make_routes
 from pacs_gateway.http_api.uploading import Uploading
@@ -78,11 +80,18 @@ def _run(configuration: Configuration, steps: ProcessingSteps, progress: Progres
         watch.start()
         running.callback(watch.stop)
 
-        node = DicomNode(
-            configuration.node, configuration.senders, intake, ledgers.instances, deliveries.report_commitment, audit
-        )
-        _listen(node, configuration)
-        running.callback(node.stop)
+        node = None
+        if configuration.has_dicom_node:
+            node = DicomNode(
+                configuration.node,
+                configuration.senders,
+                intake,
+                ledgers.instances,
+                deliveries.report_commitment,
+                audit,
+            )
+            _listen(node, configuration)
+            running.callback(node.stop)
         if configuration.grpc is not None:
             facade = FacadeServer(
                 configuration.grpc, configuration.processing, client_settings(configuration.processing)
@@ -91,19 +100,20 @@ def _run(configuration: Configuration, steps: ProcessingSteps, progress: Progres
             running.callback(facade.stop)
         REGISTRY.register(LedgerCollector(ledgers.revisions, root))
         store = StoreResource(configuration.senders, intake, audit, max_instance_mb=max_instance_mb)
-        _LOG.info("%s listens on %s:%d", configuration.node.ae_title, configuration.node.host, node.port)
         api = make_routes(
             product_of(configuration),
             Catalogue(root, ledgers, progress),
             Uploading(root, configuration.api, ledgers.uploads, uploads, audit),
+            Comparing(root),
+            Correcting(root, audit),
             Access(configuration.api, audit),
         )
         _serve_http(configuration.dicomweb, make_app(store, partial(_not_ready, ledgers, node, watch), api))
 
 
-def _not_ready(ledgers: Ledgers, node: DicomNode, watch: Watch) -> list[str]:
+def _not_ready(ledgers: Ledgers, node: DicomNode | None, watch: Watch) -> list[str]:
     missing = []
-    if not node.is_listening():
+    if node is not None and not node.is_listening():
         missing.append("dicom node")
     if not watch.is_running():
         missing.append("study watch")
@@ -121,6 +131,7 @@ def _listen(node: DicomNode, configuration: Configuration) -> None:
     except OSError as error:
         address = f"{configuration.node.host}:{configuration.node.port}"
         raise UsageError(address, f"cannot listen: {error.strerror or error}", "Set node.host and node.port") from error
+    _LOG.info("%s listens on %s:%d", configuration.node.ae_title, configuration.node.host, node.port)
 
 
 def _start_facade(facade: FacadeServer, grpc: Grpc) -> None:

@@ -9,24 +9,25 @@ from io import BytesIO
 from hunet_client import SegmentationClient
 from hunet_client.dicom.files import is_dicom_or_zip
 from hunet_client.dicom.series_source import SeriesSource, open_series
-from hunet_client.report import build_report
+from hunet_client.errors import InputError
+from hunet_client.examination_files import read_examination
+from hunet_client.findings import ChangeReport, Examination, compare
+from hunet_client.report import Report, build_report
 from hunet_client.scan_source import FileSource
 from hunet_client.segmentation import Segmentation
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmread
 
 from pacs_gateway.jobs.progress_board import ProgressBoard
 from pacs_gateway.jobs.upload_steps import UploadResult
 from pacs_gateway.results.build import build_results
+from pacs_gateway.results.correction_object import correction_template
 from pacs_gateway.results.source_series import SourceSeries
-from pacs_gateway.results.views import flair_file, view_files
+from pacs_gateway.results.views import dicom_file, flair_file, object_files, view_files
 from pacs_gateway.results.wanted import WantedResults
 from pacs_gateway.routing.configuration import Processing
 from pacs_gateway.routing.services import client_settings
-from pacs_gateway.storage.study_folder import StudyFolder
+from pacs_gateway.storage.study_folder import CORRECTION_TEMPLATE, StudyFolder
 from pacs_gateway.storage.uploads import Upload
-
-# Of the objects that are built, those that are kept, by modality.
-_OBJECT_FILES = {"SEG": "segmentation.dcm", "SR": "report.dcm"}
 
 
 class UploadSegmentation:
@@ -40,14 +41,15 @@ class UploadSegmentation:
         is_dicom = is_dicom_or_zip(folder.scan)
         source = open_series(folder.scan) if is_dicom else FileSource(folder.scan, upload.name)
         segmentation = self._segment(source, upload)
-        volume = source.volume(segmentation.manifest)
-        files = view_files(segmentation, volume)
+        volume, report = source.volume(segmentation.manifest), build_report(segmentation)
+        current = Examination(volume, segmentation.mask, segmentation.affine, report)
+        change = _change(current, folder.beside(upload.prior)) if upload.prior else None
+        files = view_files(segmentation, report, volume, change)
         if isinstance(source, SeriesSource):
             files["flair.nii.gz"] = flair_file(segmentation, volume)
-            files |= _objects(source, segmentation, made_at)
+            files |= _objects(source, segmentation, report, made_at)
         for name, content in files.items():
             folder.write(name, content)
-        report = build_report(segmentation)
         return UploadResult(report.lesion_count, report.total_volume_ml, report.quality.score)
 
     def _segment(self, source: SeriesSource | FileSource, upload: Upload) -> Segmentation:
@@ -66,18 +68,24 @@ class UploadSegmentation:
             self._progress.forget(upload.id)
 
 
-def _objects(source: SeriesSource, segmentation: Segmentation, made_at: datetime) -> dict[str, bytes]:
-    """SEG, where there are lesions, and SR as files."""
+def _change(current: Examination, prior: StudyFolder) -> ChangeReport | None:
+    """None where the earlier scan has no result, or the two cannot be compared; asked for alone, that has a reason."""
+    try:
+        return compare(current, read_examination(prior.path / "flair.nii.gz", prior.path).examination)
+    except InputError:
+        return None
+
+
+def _objects(source: SeriesSource, segmentation: Segmentation, report: Report, made_at: datetime) -> dict[str, bytes]:
+    """SEG, where there are lesions, SR, and what a correction is made from, as files."""
     datasets = {}
     for file in source.files:
         with file.open() as stream:
             dataset = dcmread(BytesIO(stream.read()))
         datasets[str(dataset.SOPInstanceUID)] = dataset
-    wanted = WantedResults(segmentation=True, outlines=False, pdf=False)
     series = SourceSeries.of_manifest(datasets, segmentation.manifest)
-    found = {}
-    for result in build_results(series, segmentation, wanted, made_at=made_at):
-        content = BytesIO()
-        dcmwrite(content, result, enforce_file_format=True)
-        found[_OBJECT_FILES[str(result.Modality)]] = content.getvalue()
-    return found
+    results = build_results(
+        series, segmentation, WantedResults(segmentation=True, outlines=False, pdf=False), made_at=made_at
+    )
+    template = correction_template(series, segmentation, report)
+    return object_files(results) | {CORRECTION_TEMPLATE: dicom_file(template)}

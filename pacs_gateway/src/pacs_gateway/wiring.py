@@ -11,6 +11,7 @@ from hunet_client import SegmentationClient
 from hunet_client.dicom.files import StoredFile
 from hunet_client.dicom.selection import choose_flair
 from hunet_client.dicom.series_source import SeriesSource
+from hunet_client.report import build_report
 from hunet_client.segmentation import Segmentation
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -18,11 +19,13 @@ from pydicom.dataset import Dataset
 from pacs_gateway.jobs.progress_board import ProgressBoard
 from pacs_gateway.jobs.steps import Chosen, ProcessingSteps, SeriesHeaders, Undecided
 from pacs_gateway.results.build import build_results
+from pacs_gateway.results.correction_object import correction_template
 from pacs_gateway.results.source_series import SourceSeries
-from pacs_gateway.results.views import flair_file, view_files
+from pacs_gateway.results.views import dicom_file, flair_file, object_files, view_files
 from pacs_gateway.results.wanted import WantedResults
 from pacs_gateway.routing.configuration import Configuration, Priority, Processing
 from pacs_gateway.routing.services import client_settings
+from pacs_gateway.storage.study_folder import CORRECTION_TEMPLATE
 from pacs_gateway.upload_segmentation import UploadSegmentation
 
 
@@ -60,9 +63,15 @@ def _segment(processing: Processing, files: Sequence[Path], priority: Priority) 
         )
 
 
-def _show(files: Sequence[Path], segmentation: Segmentation) -> Mapping[str, bytes]:
-    volume = _source(files).volume(segmentation.manifest)
-    return view_files(segmentation, volume) | {"flair.nii.gz": flair_file(segmentation, volume)}
+def _show(files: Sequence[Path], segmentation: Segmentation, results: Sequence[Dataset]) -> Mapping[str, bytes]:
+    volume, report = _source(files).volume(segmentation.manifest), build_report(segmentation)
+    template = correction_template(_series(files, segmentation), segmentation, report)
+    return {
+        **view_files(segmentation, report, volume),
+        "flair.nii.gz": flair_file(segmentation, volume),
+        **object_files(results),
+        CORRECTION_TEMPLATE: dicom_file(template),
+    }
 
 
 def _source(files: Sequence[Path]) -> SeriesSource:
@@ -74,9 +83,12 @@ def _source(files: Sequence[Path]) -> SeriesSource:
 def _build(
     wanted: WantedResults, files: Sequence[Path], segmentation: Segmentation, made_at: datetime
 ) -> Sequence[Dataset]:
+    return build_results(_series(files, segmentation), segmentation, wanted, made_at=made_at)
+
+
+def _series(files: Sequence[Path], segmentation: Segmentation) -> SourceSeries:
     datasets = {str(dataset.SOPInstanceUID): dataset for dataset in map(dcmread, files)}
-    series = SourceSeries.of_manifest(datasets, segmentation.manifest)
-    return build_results(series, segmentation, wanted, made_at=made_at)
+    return SourceSeries.of_manifest(datasets, segmentation.manifest)
 
 
 def _stored(file: Path) -> StoredFile:

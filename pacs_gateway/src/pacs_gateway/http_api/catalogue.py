@@ -13,6 +13,7 @@ from pacs_gateway.jobs.states import State
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.revisions import Revision
 from pacs_gateway.storage.study_folder import StudyFolder, revision_folder_id
+from pacs_gateway.storage.uploads import Upload
 
 
 class Catalogue:
@@ -22,34 +23,32 @@ class Catalogue:
         self._root = root
         self._ledgers = ledgers
         self._progress = progress
+        # The ledger knows revisions by study and number; ids that have been asked for.
+        self._keys: dict[str, tuple[str, int]] = {}
 
     def get(self, study_id: str) -> Study | None:
         """None where there is no such study."""
         upload = self._ledgers.uploads.get(study_id)
         if upload is not None:
-            return study_of_upload(upload, StudyFolder(self._root, upload.id), self._progress)
-        return next((self._of_revision(one) for one in self._revisions() if _id(one) == study_id), None)
+            return self._of_upload(upload)
+        if study_id not in self._keys:
+            self._keys = {revision_folder_id(*key): key for key in self._ledgers.revisions.identities()}
+        key = self._keys.get(study_id)
+        return None if key is None else self._of_revision(self._ledgers.revisions.get(*key))
 
     def page(self, state: State | None, before: datetime | None, limit: int) -> list[Study]:
         """The newest that are in this state and came before this time."""
-        uploads = self._ledgers.uploads.page(
-            states=None if state is None else (state,),
-            before=None if before is None else before.timestamp(),
-            limit=limit,
-        )
-        studies = [study_of_upload(one, StudyFolder(self._root, one.id), self._progress) for one in uploads]
-        studies += [
-            self._of_revision(one)
-            for one in self._revisions()
-            if state in (None, one.state) and (before is None or one.closed_at < before.timestamp())
-        ]
+        before_s = None if before is None else before.timestamp()
+        uploads = self._ledgers.uploads.page(state=state, before=before_s, limit=limit)
+        revisions = self._ledgers.revisions.page(state=state, before=before_s, limit=limit)
+        studies = [*map(self._of_upload, uploads), *map(self._of_revision, revisions)]
         return sorted(studies, key=lambda study: study.received_at, reverse=True)[:limit]
 
-    def _revisions(self) -> list[Revision]:
-        return self._ledgers.revisions.all()
+    def _of_upload(self, upload: Upload) -> Study:
+        return study_of_upload(upload, StudyFolder(self._root, upload.id), self._progress)
 
     def _of_revision(self, revision: Revision) -> Study:
-        study_id = _id(revision)
+        study_id = revision_folder_id(revision.study_uid, revision.number)
         folder = StudyFolder(self._root, study_id)
         counts = _counts(folder)
         ended = revision.state in ("done", "failed")
@@ -74,10 +73,6 @@ class Catalogue:
             prior=None,
             links={name: f"{PREFIX}/studies/{study_id}/{name}" for name in folder.views()},
         )
-
-
-def _id(revision: Revision) -> str:
-    return revision_folder_id(revision.study_uid, revision.number)
 
 
 def _counts(folder: StudyFolder) -> tuple[int | None, float | None, float | None]:

@@ -37,8 +37,21 @@ async def receive_body(request: Request, path: Path, max_bytes: int) -> str:
         raise
     if path.stat().st_size == 0:
         path.unlink()
-        raise ProblemError(400, "Empty", "the request has no body", "Send the file's bytes as the body.")
+        raise _empty()
     return digest
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The body of a small request. Raises ProblemError as `receive_body` does."""
+    chunks, count = [], 0
+    async for chunk in request.stream():
+        count += len(chunk)
+        if count > max_bytes:
+            raise _too_large(max_bytes)
+        chunks.append(chunk)
+    if count == 0:
+        raise _empty()
+    return b"".join(chunks)
 
 
 def file_name(request: Request) -> str:
@@ -58,6 +71,10 @@ async def _copy(chunks: AsyncIterator[bytes], file: IO[bytes], max_bytes: int) -
         digest.update(chunk)
         await run_in_threadpool(file.write, chunk)
     return digest.hexdigest()
+
+
+def _empty() -> ProblemError:
+    return ProblemError(400, "Empty", "the request has no body", "Send the file's bytes as the body.")
 
 
 def _too_large(max_bytes: int) -> ProblemError:

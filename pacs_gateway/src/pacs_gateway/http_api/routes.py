@@ -12,28 +12,31 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from pacs_gateway.http_api.access import Access
 from pacs_gateway.http_api.catalogue import Catalogue
+from pacs_gateway.http_api.comparing import Comparing
+from pacs_gateway.http_api.correcting import Correcting
 from pacs_gateway.http_api.events import study_events
+from pacs_gateway.http_api.files import file_response
 from pacs_gateway.http_api.problem import ProblemError, responses
 from pacs_gateway.http_api.product import Product
-from pacs_gateway.http_api.study import PREFIX, Study, StudyPage
+from pacs_gateway.http_api.reading_routes import make_reading_routes
+from pacs_gateway.http_api.study import PREFIX, Study, StudyId, StudyPage
 from pacs_gateway.http_api.uploading import Uploading
 from pacs_gateway.jobs.states import State
 from pacs_gateway.routing.configuration import Priority
 from pacs_gateway.storage.study_folder import VIEWS
 
-StudyId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The study's id")]
 ViewName = Annotated[Literal[VIEWS], Path(description="One of the study's files")]  # type: ignore[valid-type]
 
-# Whatever was uploaded can be looked at by programs, and runs in no browser.
-_FILE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-    "Cache-Control": "private, no-cache",
-}
 
-
-def make_routes(product: Product, catalogue: Catalogue, uploading: Uploading, access: Access) -> APIRouter:
-    """`/api/v1`: the product, studies, their events and files."""
+def make_routes(
+    product: Product,
+    catalogue: Catalogue,
+    uploading: Uploading,
+    comparing: Comparing,
+    correcting: Correcting,
+    access: Access,
+) -> APIRouter:
+    """`/api/v1`: the product, studies, their events and files, what readers make of them."""
     routes = APIRouter(prefix=PREFIX, dependencies=[Depends(access)], responses=responses(401, 403))
 
     def known(study_id: str) -> Study:
@@ -98,14 +101,12 @@ def make_routes(product: Product, catalogue: Catalogue, uploading: Uploading, ac
         stream: AsyncIterator[str] = study_events(partial(catalogue.get, study_id), last_event_id)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
+    routes.include_router(make_reading_routes(known, comparing, correcting, product.limits.max_upload_mb * 1_000_000))
+
     @routes.get("/studies/{study_id}/{name}", responses=responses(404), response_class=FileResponse)
     def get_file(study_id: StudyId, name: ViewName) -> FileResponse:
         """A file of the study."""
         known(study_id)
-        path = uploading.folder(study_id).view(name)
-        if path is None:
-            fix = "The study's links name those that there are."
-            raise ProblemError(404, "Not there", f"the study has no {name}", fix)
-        return FileResponse(path, media_type="application/octet-stream", filename=name, headers=_FILE_HEADERS)
+        return file_response(uploading.folder(study_id).view(name), name)
 
     return routes

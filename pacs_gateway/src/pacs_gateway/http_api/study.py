@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
+from fastapi import Path
 from pydantic import BaseModel, Field
 
 from pacs_gateway.http_api.problem import Problem
@@ -15,6 +17,8 @@ from pacs_gateway.storage.study_folder import StudyFolder
 from pacs_gateway.storage.uploads import Upload
 
 PREFIX = "/api/v1"
+
+StudyId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The study's id")]
 
 
 class Progress(BaseModel):
@@ -42,6 +46,10 @@ class Study(BaseModel):
     error: Problem | None
     prior: str | None
     links: dict[str, str]
+
+
+# By its id; raises ProblemError where there is none.
+KnownStudy = Callable[[str], Study]
 
 
 class StudyPage(BaseModel):

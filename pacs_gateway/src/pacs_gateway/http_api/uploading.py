@@ -16,6 +16,7 @@ from pacs_gateway.http_api.receive import file_name, receive_body
 from pacs_gateway.http_api.scan_kind import ScanKind, scan_kind
 from pacs_gateway.jobs.upload_jobs import UploadJobs
 from pacs_gateway.routing.configuration import Api, Priority
+from pacs_gateway.storage.corrections import Corrections
 from pacs_gateway.storage.study_folder import StudyFolder
 from pacs_gateway.storage.uploads import Upload, UploadLedger, new_upload_id
 
@@ -64,7 +65,9 @@ class Uploading:
         """Its job, its row, its files."""
         self._jobs.cancel(upload_id)
         self._ledger.delete(upload_id)
-        self.folder(upload_id).delete()
+        folder = self.folder(upload_id)
+        Corrections(self._root, folder).delete_training_case()
+        folder.delete()
         self._audit.write("upload deleted", upload=upload_id)
 
     def _check_room(self) -> None:

@@ -65,9 +65,14 @@ class BuildResults(Protocol):
 
 
 class ShowSeries(Protocol):
-    """Gives the files that people look at, by their names in `storage.study_folder.VIEWS`."""
+    """Gives the files of the study's folder by name: those of `storage.study_folder.VIEWS`, and the template.
 
-    def __call__(self, files: Sequence[Path], segmentation: Any, /) -> Mapping[str, bytes]: ...
+    `results`: what `BuildResults` made.
+    """
+
+    def __call__(
+        self, files: Sequence[Path], segmentation: Any, results: Sequence[Dataset], /
+    ) -> Mapping[str, bytes]: ...
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ class StudyJobs(DBOSConfiguredInstance):
         with attempt("build"):
             datasets = self._steps.build(files, segmentation, datetime.fromtimestamp(revision.closed_at, UTC))
         with attempt("show"):
-            views = self._steps.show(files, segmentation)
+            views = self._steps.show(files, segmentation, datasets)
         folder = StudyFolder(self._root, revision_folder_id(study_uid, number))
         for name, content in views.items():
             folder.write(name, content)

@@ -45,6 +45,27 @@ def mask_object(
     )
 
 
+def empty_mask_object(
+    series: SourceSeries, headers: Sequence[Dataset], segmentation: Segmentation, report: Report, uids: ResultUids
+) -> hd.seg.Segmentation:
+    """A BINARY segmentation in which nothing is marked, for what readers accept."""
+    return _segmentation(
+        series,
+        headers,
+        segmentation,
+        report,
+        uids,
+        pixels=np.zeros_like(frames_of(segmentation.mask)),
+        kind="correction",
+        number=6,
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        content_label="MS_LESIONS_READ",
+        content_description="MS lesions, corrected by a reader. Research use only",
+        series_description="MS lesions, corrected (research use only)",
+    )
+
+
 def probability_object(
     series: SourceSeries,
     headers: Sequence[Dataset],

@@ -205,6 +205,8 @@ class Retention(Section):
     images: Literal["delete", "deidentify", "keep"] = "delete"
     after_done_h: float = Field(default=24.0, ge=0.0)
     after_failed_h: float = Field(default=168.0, ge=0.0)
+    # What the web page shows of a scan, however it came; what a reader has accepted stays until it is deleted there.
+    views_days: float = Field(default=30.0, ge=0.0)
     deidentified_days: float = Field(default=365.0, ge=0.0)
 
 
@@ -224,8 +226,9 @@ class Configuration(Section):
     series: CountedSeries = CountedSeries()
     retention: Retention = Retention()
     audit: Audit = Audit()
-    senders: tuple[Sender, ...] = Field(min_length=1)
-    destinations: tuple[Destination, ...] = Field(min_length=1)
+    # Without senders there is no DICOM node; without destinations results are there for the page and its API alone.
+    senders: tuple[Sender, ...] = ()
+    destinations: tuple[Destination, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Configuration:
@@ -241,6 +244,10 @@ class Configuration(Section):
                     f"Allowed: {', '.join(sorted(titles))}"
                 )
         return self
+
+    @property
+    def has_dicom_node(self) -> bool:
+        return bool(self.senders)
 
     @property
     def audit_path(self) -> Path:

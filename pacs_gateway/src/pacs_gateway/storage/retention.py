@@ -13,6 +13,7 @@ from pacs_gateway.routing.configuration import Retention
 from pacs_gateway.storage.deidentify import KEPT_FOLDER, DeidentifiedStudy
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.revisions import Revision
+from pacs_gateway.storage.study_folder import STUDIES_FOLDER, StudyFolder
 from pacs_gateway.storage.uids import path_part
 
 _HOUR_S = 3600.0
@@ -31,6 +32,19 @@ def apply_retention(
         clear_results(root, revision.study_uid, revision.number)
         _clear(root, ledgers, audit, revision, deidentify=False)
     _delete_old(root / KEPT_FOLDER, now - retention.deidentified_days * _DAY_S)
+    _delete_views(root, ledgers, audit, now - retention.views_days * _DAY_S)
+
+
+def _delete_views(root: Path, ledgers: Ledgers, audit: AuditLog, before: float) -> None:
+    """Uploads and what was shown of studies. What readers accepted of them is kept apart."""
+    for upload in ledgers.uploads.ended(before):
+        ledgers.uploads.delete(upload.id)
+        StudyFolder(root, upload.id).delete()
+        audit.write("upload removed", upload=upload.id)
+    studies = root / STUDIES_FOLDER
+    for folder in studies.iterdir() if studies.is_dir() else ():
+        if folder.stat().st_mtime < before and ledgers.uploads.get(folder.name) is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear(root: Path, ledgers: Ledgers, audit: AuditLog, revision: Revision, *, deidentify: bool) -> None:

@@ -145,6 +145,22 @@ class RevisionLedger:
             update = sa.update(schema.revision).where(*_key(study_uid, number), _REVISION.state == "failed")
             return connection.execute(update.values(updated_at=time.time(), **values)).rowcount == 1
 
+    def page(self, *, state: State | None, before: float | None, limit: int) -> list[Revision]:
+        """The newest, of one state or of all; or the newest that were closed before a time."""
+        query = sa.select(*_COLUMNS).order_by(_REVISION.closed_at.desc(), _REVISION.number.desc()).limit(limit)
+        if state is not None:
+            query = query.where(_REVISION.state == state)
+        if before is not None:
+            query = query.where(_REVISION.closed_at < before)
+        with self._engine.begin() as connection:
+            return [Revision(*row) for row in connection.execute(query)]
+
+    def identities(self) -> list[tuple[str, int]]:
+        """Study UID and number of every revision."""
+        query = sa.select(_REVISION.study_uid, _REVISION.number)
+        with self._engine.begin() as connection:
+            return [(uid, number) for uid, number in connection.execute(query)]
+
     def all(self) -> list[Revision]:
         return self._where()
 

@@ -16,12 +16,15 @@ VIEWS: Final = (
     "mask.nii.gz",
     "probability.nii.gz",
     "report.json",
+    "findings.json",
     "overlay.png",
     "segmentation.dcm",
     "report.dcm",
     "report.pdf",
 )
 _SCAN: Final = "scan"
+# For readers' corrections of a study of DICOM images; not for looking at.
+CORRECTION_TEMPLATE: Final = "correction_template.dcm"
 
 
 class StudyFolder:
@@ -35,6 +38,10 @@ class StudyFolder:
     def scan(self) -> Path:
         """The bytes that were sent."""
         return self.path / _SCAN
+
+    def beside(self, study_id: str) -> StudyFolder:
+        """Another study's."""
+        return StudyFolder(self._root, study_id)
 
     def write(self, name: str, content: bytes) -> None:
         """Durable when it returns. Raises OSError."""

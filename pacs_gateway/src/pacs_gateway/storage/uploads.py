@@ -87,14 +87,13 @@ class UploadLedger:
         """The scan that was sent with this key."""
         return next(iter(self._where(_UPLOAD.idempotency_key == idempotency_key)), None)
 
-    def page(self, *, states: tuple[State, ...] | None, before: float | None, limit: int) -> list[Upload]:
-        """The newest, or the newest that came before a time."""
-        conditions: list[sa.ColumnElement[bool]] = []
-        if states is not None:
-            conditions.append(_UPLOAD.state.in_(states))
+    def page(self, *, state: State | None, before: float | None, limit: int) -> list[Upload]:
+        """The newest, of one state or of all; or the newest that came before a time."""
+        query = sa.select(*_COLUMNS).order_by(_UPLOAD.received_at.desc()).limit(limit)
+        if state is not None:
+            query = query.where(_UPLOAD.state == state)
         if before is not None:
-            conditions.append(_UPLOAD.received_at < before)
-        query = sa.select(*_COLUMNS).where(*conditions).order_by(_UPLOAD.received_at.desc()).limit(limit)
+            query = query.where(_UPLOAD.received_at < before)
         with self._engine.begin() as connection:
             return [Upload(*row) for row in connection.execute(query)]
 
@@ -104,6 +103,10 @@ class UploadLedger:
 
     def unfinished(self) -> list[Upload]:
         return self._where(_UPLOAD.started, _UPLOAD.state.not_in(FINAL))
+
+    def ended(self, before: float) -> list[Upload]:
+        """Ended before this time."""
+        return self._where(_UPLOAD.finished_at < before)
 
     def change(self, upload_id: str, **values: Any) -> None:
         """Sets columns of one row; does nothing where it has been deleted."""
