@@ -19,6 +19,7 @@ def running_stack():
         triton_grpc_address="127.0.0.1:1003",
         triton_http_address="127.0.0.1:1004",
         triton_metrics_address="127.0.0.1:1005",
+        gateway_http_address="127.0.0.1:1006",
         models=("mamba_hunet",),
         started_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     )

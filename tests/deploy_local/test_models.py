@@ -28,7 +28,7 @@ def home(tmp_path):
 @pytest.fixture
 def ready_stack() -> StackState:
     """The state of a stack that serves two models."""
-    parts = ("preprocess", "preprocess_metrics", "triton_grpc", "triton_http", "triton_metrics")
+    parts = ("preprocess", "preprocess_metrics", "triton_grpc", "triton_http", "triton_metrics", "gateway_http")
     addresses = {f"{part}_address": "127.0.0.1:1" for part in parts}
     state = StackState(pid=1, models=("unet", "mamba_hunet"), started_at=datetime.now(UTC), **addresses)
     state.write()

@@ -22,19 +22,11 @@ def stack_state_path() -> Path:
     return (Path(folder) if folder else platformdirs.user_state_path("hunet")) / "stack.json"
 
 
-class PacsAddresses(BaseModel):
-    """The PACS gateway of a stack, and the archive beside it. Addresses are `host:port`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    gateway_dicom: str
-    gateway_http: str
-    archive_dicom: str
-    archive_http: str
-
-
 class StackState(BaseModel):
-    """One running stack. Addresses are `host:port`; `pid` is the supervisor's."""
+    """One running stack. Addresses are `host:port`; `pid` is the supervisor's.
+
+    ``gateway_dicom_address`` is there with a PACS gateway's DICOM node, ``archive_*`` with a local archive beside it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,9 +36,12 @@ class StackState(BaseModel):
     triton_grpc_address: str
     triton_http_address: str
     triton_metrics_address: str
+    gateway_http_address: str
     models: tuple[str, ...]
     started_at: datetime
-    pacs: PacsAddresses | None = None
+    gateway_dicom_address: str | None = None
+    archive_dicom_address: str | None = None
+    archive_http_address: str | None = None
 
     @classmethod
     def read(cls) -> StackState | None:

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 from hunet_client.atomic_write import write_atomically
-from hunet_client.errors import ServiceUnavailableError
 
 from hunet_local.addresses import Addresses
 from hunet_local.parts import Part
@@ -28,17 +27,10 @@ end
 """
 
 
-def find_orthanc() -> Path:
-    """Orthanc's program. Raises ServiceUnavailableError where it is not installed."""
+def find_orthanc() -> Path | None:
+    """Orthanc's program with its DICOMweb plug-in, as Debian installs them; None where it is not there."""
     found = shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    if found is None or not _DICOMWEB_PLUGIN.is_file():
-        raise ServiceUnavailableError(
-            "hunet up --pacs",
-            "Orthanc is not installed",
-            "On Debian or Ubuntu: apt install orthanc orthanc-dicomweb. For a PACS of your own: `hunet up`, and "
-            "`hunet pacs serve` with the configuration that docs/gateway.md explains.",
-        )
-    return Path(found)
+    return Path(found) if found is not None and _DICOMWEB_PLUGIN.is_file() else None
 
 
 def archive_part(orthanc: Path, addresses: Addresses, folder: Path, log_file: Path) -> Part:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Start Triton and the preprocessing service on this machine.")
+@click.command(short_help="Start the serving system and its web page on this machine.")
 @click.option(
     "--detach",
     "-d",
@@ -22,16 +22,17 @@ import click
     "addresses",
     multiple=True,
     metavar="NAME=HOST:PORT",
-    help="Where a part listens: preprocess, preprocess-metrics, triton-grpc, triton-http, triton-metrics; with --pacs "
-    "gateway-dicom, gateway-http, archive-dicom, archive-http.",
+    help="Where a part listens: preprocess, preprocess-metrics, triton-grpc, triton-http, triton-metrics, "
+    "gateway-http; with --pacs gateway-dicom, archive-dicom, archive-http.",
 )
-@click.option("--pacs", is_flag=True, help="With the PACS gateway, and a local Orthanc that sends studies to it.")
+@click.option("--pacs", is_flag=True, help="With a DICOM node, and an Orthanc that sends it studies, where installed.")
 def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...], pacs: bool) -> None:
-    """Start Triton and the preprocessing service on this machine.
+    """Start Triton, the preprocessing service and the web page on this machine.
 
     Installs Triton and exports the models where that has not been done, waits until a real inference has
     answered by each, and restarts what dies. Everything listens on loopback. With --pacs, an MR series that is
-    stored in Orthanc is segmented, and its results come back into Orthanc. Research use only.
+    stored in Orthanc is segmented, and its results come back into Orthanc; without Orthanc, studies are sent to the
+    node and their results are on the web page. Research use only.
     """
     from hunet_client.home import find_home
 

@@ -1,4 +1,4 @@
-"""The PACS gateway as a part of the stack: studies come from the archive beside it, and results go back there."""
+"""The gateway as a part of the stack: the web page and its API; and, where wanted, the DICOM node."""
 
 from __future__ import annotations
 
@@ -13,34 +13,44 @@ from hunet_local.parts import Part
 from hunet_local.probes import HttpProbe
 
 AE_TITLE = "HUNET"
+# What DCMTK's storescu calls itself.
+VISITOR_AE_TITLE = "STORESCU"
 
-# A local archive sends a study in one go: nobody waits long for more of it.
 _CONFIGURATION = """\
-# Written by `hunet up --pacs` at every start. Research use only.
+# Written by `hunet up` at every start. Research use only.
 [storage]
 root = "{root}"
-
-[node]
-ae_title = "{ae_title}"
-host = "{dicom.host}"
-port = {dicom.port}
 
 [dicomweb]
 host = "{http.host}"
 port = {http.port}
 
-[jobs]
-quiet_s = 3.0
-
 [processing]
 model = "{model}"
 preprocess_address = "{preprocess}"
 triton_address = "{triton}"
+"""
+
+# Studies from this machine alone, which arrive in one go: nobody waits long for more of them.
+_DICOM_NODE = """
+[node]
+ae_title = "{ae_title}"
+host = "{dicom.host}"
+port = {dicom.port}
+
+[jobs]
+quiet_s = 3.0
 
 [[senders]]
 ae_title = "{archive_ae_title}"
 addresses = ["127.0.0.1"]
 
+[[senders]]
+ae_title = "{visitor_ae_title}"
+addresses = ["127.0.0.1"]
+"""
+
+_TO_ARCHIVE = """
 [[destinations]]
 name = "archive"
 protocol = "dimse"
@@ -55,10 +65,16 @@ def configuration_file(folder: Path) -> Path:
     return folder / "gateway.toml"
 
 
-def gateway_part(addresses: Addresses, model: str, folder: Path, log_file: Path) -> Part:
-    """Writes the gateway's configuration into `folder`, where its storage lies too and outlasts the stack."""
+def gateway_part(addresses: Addresses, model: str, folder: Path, log_file: Path, *, dicom: bool, archive: bool) -> Part:
+    """Writes the gateway's configuration into `folder`, where its storage lies too and outlasts the stack.
+
+    Args:
+        dicom: with the DICOM node.
+        archive: results go to the local archive; without it they are on the web page alone.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    text = _CONFIGURATION.format(
+    template = _CONFIGURATION + _DICOM_NODE * dicom + _TO_ARCHIVE * archive
+    text = template.format(
         root=folder / "storage",
         ae_title=AE_TITLE,
         dicom=addresses.gateway_dicom,
@@ -67,6 +83,7 @@ def gateway_part(addresses: Addresses, model: str, folder: Path, log_file: Path)
         preprocess=addresses.preprocess.reachable,
         triton=addresses.triton_grpc.reachable,
         archive_ae_title=ARCHIVE_AE_TITLE,
+        visitor_ae_title=VISITOR_AE_TITLE,
         archive_port=addresses.archive_dicom.port,
     )
     write_atomically(configuration_file(folder), text.encode())

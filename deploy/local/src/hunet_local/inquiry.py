@@ -90,11 +90,11 @@ async def _ask(state: StackState) -> Inquiry:
     problems = {
         "preprocess": await _problem(preprocess.check_ready()),
         "triton": await _problem(triton.check_server()),
+        "gateway": await _problem(HttpProbe(f"http://{state.gateway_http_address}/health/ready").check_ready()),
     }
-    if state.pacs is not None:
-        gateway, archive = state.pacs.gateway_http, state.pacs.archive_http
-        problems["gateway"] = await _problem(HttpProbe(f"http://{gateway}/health/ready").check_ready())
-        problems["archive"] = await _problem(HttpProbe(f"http://{archive}/system").check_ready())
+    if state.archive_http_address is not None:
+        archive = HttpProbe(f"http://{state.archive_http_address}/system")
+        problems["archive"] = await _problem(archive.check_ready())
     models = {
         model: ModelState(_weights_sha256(path), await _problem(triton.check_model(model)))
         for model, path in versions.items()

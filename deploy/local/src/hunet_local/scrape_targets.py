@@ -9,7 +9,9 @@ from hunet_client.stack_state import StackState
 
 def scrape_targets(state: StackState) -> list[dict[str, Any]]:
     """One group for each part: addresses, and the job that alerts and dashboards call it by."""
-    addresses = {"triton": state.triton_metrics_address, "preprocess": state.preprocess_metrics_address}
-    if state.pacs is not None:
-        addresses["gateway"] = state.pacs.gateway_http
+    addresses = {
+        "triton": state.triton_metrics_address,
+        "preprocess": state.preprocess_metrics_address,
+        "gateway": state.gateway_http_address,
+    }
     return [{"targets": [address], "labels": {"job": job}} for job, address in addresses.items()]

@@ -9,17 +9,18 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from filelock import Timeout
 from hunet_client.errors import HunetError
 from hunet_client.home import find_home
 from hunet_client.notice import RESEARCH_USE_ONLY
-from hunet_client.stack_state import PacsAddresses, StackState
+from hunet_client.stack_state import StackState
 
 from hunet_local.addresses import Addresses
+from hunet_local.archive import AE_TITLE as ARCHIVE_AE_TITLE
 from hunet_local.archive import archive_part, find_orthanc
-from hunet_local.gateway import gateway_part
+from hunet_local.gateway import AE_TITLE as GATEWAY_AE_TITLE
+from hunet_local.gateway import VISITOR_AE_TITLE, gateway_part
 from hunet_local.guard import guarded
 from hunet_local.install import ensure_installed, runtime_folder
 from hunet_local.models import copy_models, ensure_exported
@@ -37,7 +38,8 @@ class AlreadyRunningError(HunetError):
 class Stack:
     """The parts for these models at these addresses. `say` is told about each event, one line at a time.
 
-    With `pacs`, the gateway and a local archive are among the parts; studies are segmented by the first model.
+    The gateway segments by the first model. With `pacs` it has a DICOM node, and where Orthanc is installed, a local
+    archive beside it.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Stack:
         self._models = models
         self._addresses = addresses
         self._pacs = pacs
+        self._orthanc = find_orthanc() if pacs else None
         self._say = say
         self._stack_id = secrets.token_hex(4)
         self._began = time.monotonic()
@@ -79,7 +82,6 @@ class Stack:
 
     def _prepare(self) -> list[Part]:
         home, folder = find_home(), state_folder()
-        pacs_parts = self._pacs_parts(folder) if self._pacs else []
         runtime = ensure_installed(runtime_folder(), self._say)
         ensure_exported(home, self._models, self._say)
         repository = copy_models(home, self._models, folder / "models")
@@ -93,18 +95,22 @@ class Stack:
                 self._stack_id,
                 folder / "logs" / "triton.log",
             ),
-            *pacs_parts,
+            gateway_part(
+                self._addresses,
+                self._models[0],
+                folder / "gateway",
+                folder / "logs" / "gateway.log",
+                dicom=self._pacs,
+                archive=self._orthanc is not None,
+            ),
         ]
+        if self._orthanc is not None:
+            parts.append(
+                archive_part(self._orthanc, self._addresses, folder / "archive", folder / "logs" / "archive.log")
+            )
         for part in parts:
             part.log_file.unlink(missing_ok=True)
         return parts
-
-    def _pacs_parts(self, folder: Path) -> list[Part]:
-        orthanc, logs = find_orthanc(), folder / "logs"
-        return [
-            gateway_part(self._addresses, self._models[0], folder / "gateway", logs / "gateway.log"),
-            archive_part(orthanc, self._addresses, folder / "archive", logs / "archive.log"),
-        ]
 
     async def _serve(self, parts: list[Part]) -> None:
         stop = asyncio.Event()
@@ -130,15 +136,10 @@ class Stack:
             triton_metrics_address=addresses.triton_metrics.reachable,
             models=self._models,
             started_at=datetime.now(UTC),
-            pacs=self._pacs_addresses() if self._pacs else None,
-        )
-
-    def _pacs_addresses(self) -> PacsAddresses:
-        return PacsAddresses(
-            gateway_dicom=self._addresses.gateway_dicom.reachable,
-            gateway_http=self._addresses.gateway_http.reachable,
-            archive_dicom=self._addresses.archive_dicom.reachable,
-            archive_http=self._addresses.archive_http.reachable,
+            gateway_http_address=addresses.gateway_http.reachable,
+            gateway_dicom_address=addresses.gateway_dicom.reachable if self._pacs else None,
+            archive_dicom_address=addresses.archive_dicom.reachable if self._orthanc else None,
+            archive_http_address=addresses.archive_http.reachable if self._orthanc else None,
         )
 
 
@@ -154,6 +155,7 @@ def describe(state: StackState) -> str:
             f"  models          {', '.join(state.models)}",
             f"  preprocessing   {preprocessing}",
             f"  Triton          {triton}",
+            f"  web page        http://{state.gateway_http_address}/",
             *_describe_pacs(state),
             f"  logs            {state_folder() / 'logs'}",
             f"  {RESEARCH_USE_ONLY}",
@@ -162,9 +164,13 @@ def describe(state: StackState) -> str:
 
 
 def _describe_pacs(state: StackState) -> list[str]:
-    if state.pacs is None:
+    if state.gateway_dicom_address is None:
         return []
-    return [
-        f"  PACS gateway    {state.pacs.gateway_dicom} (DICOM, HUNET), http://{state.pacs.gateway_http}",
-        f"  Orthanc         {state.pacs.archive_dicom} (DICOM, ORTHANC), http://{state.pacs.archive_http}",
-    ]
+    gateway = f"  DICOM node      {state.gateway_dicom_address} (AE title {GATEWAY_AE_TITLE})"
+    if state.archive_http_address is None:
+        return [
+            f"{gateway}, takes studies of {VISITOR_AE_TITLE}; results are on the web page",
+            "  Orthanc         is not installed: apt install orthanc orthanc-dicomweb",
+        ]
+    archive = f"{state.archive_dicom_address} (AE title {ARCHIVE_AE_TITLE}), http://{state.archive_http_address}"
+    return [gateway, f"  Orthanc         {archive}"]

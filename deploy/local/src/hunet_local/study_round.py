@@ -29,15 +29,14 @@ def send_study_round(folder: Path, output: Path, timeout_s: float) -> None:
         UsageError: the folder holds no DICOM file, or files of several studies.
     """
     state = StackState.read()
-    if state is None or state.pacs is None:
-        raise ServiceUnavailableError(
-            str(stack_state_path()), "no stack with a PACS is running", "Start one with `hunet up --pacs`."
-        )
-    archive = OrthancClient(state.pacs.archive_http)
+    if state is None or state.archive_http_address is None:
+        fix = "Install orthanc and orthanc-dicomweb, and start one with `hunet up --pacs`."
+        raise ServiceUnavailableError(str(stack_state_path()), "no stack with an archive is running", fix)
+    archive = OrthancClient(state.archive_http_address)
     study = _store(archive, folder)
     results = _wait(archive, study, timeout_s)
     _write(archive, results, output)
-    _print(archive.series(study), state.pacs.archive_http, study, output)
+    _print(archive.series(study), state.archive_http_address, study, output)
 
 
 def _store(archive: OrthancClient, folder: Path) -> str:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from pacs_gateway.dicomweb.store import StoreResource
-from pacs_gateway.http_api.problem import ProblemError, answer_http, answer_invalid, answer_problem
+from pacs_gateway.http_api.problem import ProblemError, answer_http, answer_invalid, answer_problem, answer_unforeseen
 from pacs_gateway.http_api.study import PREFIX
 from pacs_gateway.web.page import make_page
 
@@ -35,6 +35,7 @@ def make_app(store: StoreResource, not_ready: ReadinessCheck, api: APIRouter) ->
     app.add_exception_handler(ProblemError, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, answer_http)
+    app.add_exception_handler(Exception, answer_unforeseen)
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> Response:

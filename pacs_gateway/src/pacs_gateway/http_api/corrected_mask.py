@@ -11,6 +11,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from pacs_gateway.http_api.problem import ProblemError
@@ -22,15 +24,19 @@ _LARGEST_VOXEL_BYTES = 8
 
 @dataclass(frozen=True, eq=False)
 class CorrectedMask:
-    """mask: (i, j, k) uint8, 1 in lesions. header: the model's mask's own, so that nothing of the sender's is kept."""
+    """mask: (i, j, k) uint8, 1 in lesions; affine: (4, 4) to RAS+ mm.
+
+    header: of the model's own mask, so that nothing of the sender's is kept.
+    """
 
     mask: NDArray[np.uint8]
     header: bytes
-    voxel_ml: float
+    affine: NDArray[np.float64]
 
     @property
     def volume_ml(self) -> float:
-        return round(float(np.count_nonzero(self.mask)) * self.voxel_ml, 6)
+        voxel_ml = abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+        return round(float(np.count_nonzero(self.mask)) * voxel_ml, 6)
 
 
 def read_corrected_mask(content: bytes, model_mask: Path) -> CorrectedMask:
@@ -42,15 +48,14 @@ def read_corrected_mask(content: bytes, model_mask: Path) -> CorrectedMask:
             raw = compressed.read(limit)
         sent = nibabel.Nifti1Image.from_bytes(raw)
         values = np.asarray(sent.dataobj)
-    except (EOFError, gzip.BadGzipFile, zlib.error, ImageFileError, ValueError, OSError) as error:
+    except (EOFError, OSError, ValueError, zlib.error, ImageFileError, HeaderDataError, WrapStructError) as error:
         raise _unusable("it is not a gzipped NIfTI-1 file of the scan's size") from error
     if sent.shape != model.shape or not np.allclose(sent.affine, model.affine, atol=1e-3):
         raise _unusable(f"its grid of {sent.shape} voxels is not the scan's, {model.shape}")
     if not np.isin(values, (0, 1)).all():
         raise _unusable("it has values other than 0 and 1")
     mask = values.astype(np.uint8).reshape(model.shape[:3])
-    voxel_ml = abs(float(np.linalg.det(model.affine[:3, :3]))) / 1000.0
-    return CorrectedMask(mask, model.header.binaryblock, voxel_ml)
+    return CorrectedMask(mask, model.header.binaryblock, np.asarray(model.affine, dtype=np.float64))
 
 
 def _unusable(what: str) -> ProblemError:

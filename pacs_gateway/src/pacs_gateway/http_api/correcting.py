@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from hunet_client.nifti_output import mask_file
-from numpy.typing import NDArray
 from pydicom import dcmread
 
 from pacs_gateway.audit import AuditLog
-from pacs_gateway.http_api.corrected_mask import read_corrected_mask
+from pacs_gateway.http_api.corrected_mask import CorrectedMask, read_corrected_mask
 from pacs_gateway.http_api.problem import ProblemError
 from pacs_gateway.results.correction_object import corrected_object
 from pacs_gateway.results.views import dicom_file
@@ -48,14 +46,19 @@ class Correcting:
         files = {"mask.nii.gz": mask_file(sent.mask, sent.header)}
         template = folder.path / CORRECTION_TEMPLATE
         if template.is_file() and sent.mask.any():
-            files["segmentation.dcm"] = _segmentation(template, sent.mask, correction)
+            files["segmentation.dcm"] = _segmentation(template, sent, correction)
         corrections.add(correction, files)
         self._audit.write("correction accepted", study=study_id, revision=correction.revision)
         return correction
 
 
-def _segmentation(template: Path, mask: NDArray[np.uint8], correction: Correction) -> bytes:
+def _segmentation(template: Path, sent: CorrectedMask, correction: Correction) -> bytes:
     made = corrected_object(
-        dcmread(template), mask, revision=correction.revision, author=correction.author, made_at=correction.time
+        dcmread(template),
+        sent.mask,
+        sent.affine,
+        revision=correction.revision,
+        author=correction.author,
+        made_at=correction.time,
     )
     return dicom_file(made)

@@ -54,6 +54,14 @@ async def answer_http(request: Request, error: Exception) -> JSONResponse:
     return _response(problem, dict(error.headers or {}))
 
 
+async def answer_unforeseen(request: Request, error: Exception) -> JSONResponse:
+    """A fault of the gateway's; what it was is in its log alone."""
+    problem = Problem(
+        title="Internal error", status=500, detail="the gateway failed at this request", fix="See the gateway's log."
+    )
+    return _response(problem)
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For the description of a route: these statuses come as problems."""
     return {

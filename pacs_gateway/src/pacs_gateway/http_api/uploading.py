@@ -71,7 +71,7 @@ class Uploading:
         self._audit.write("upload deleted", upload=upload_id)
 
     def _check_room(self) -> None:
-        if len(self._ledger.unfinished()) >= self._api.max_waiting:
+        if self._ledger.count_open() >= self._api.max_waiting:
             headers = {"Retry-After": _BUSY_RETRY_S}
             raise ProblemError(429, "Busy", "as many uploads wait as may", "Send it again later.", headers)
 

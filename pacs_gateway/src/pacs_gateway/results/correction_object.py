@@ -36,16 +36,23 @@ def correction_template(series: SourceSeries, segmentation: Segmentation, report
 
 
 def corrected_object(
-    template: Dataset, mask: NDArray[np.uint8], *, revision: int, author: str, made_at: datetime
+    template: Dataset,
+    mask: NDArray[np.uint8],
+    affine: NDArray[np.float64],
+    *,
+    revision: int,
+    author: str,
+    made_at: datetime,
 ) -> Dataset:
     """The template with a reader's mask in it; every revision has a UID of its own, the same when made again.
 
     Args:
         template: as `correction_template` made it; it is changed and given back.
         mask: (i, j, k), 1 in lesions; there must be one, as for the model's own.
+        affine: (4, 4), its voxel indices to RAS+ mm.
         revision: counts corrections of this study from 1.
     """
-    template.PixelData = pack_bits(frames_of(mask).ravel())
+    template.PixelData = pack_bits(frames_of(mask)[_slices(template, affine)].ravel())
     digest = hashlib.sha256(mask.tobytes() + author.encode()).hexdigest()
     uid = UID(f"2.25.{uuid5(UUID(int=0), f'{template.SOPInstanceUID}/{revision}/{digest}').int}")
     template.SOPInstanceUID = template.file_meta.MediaStorageSOPInstanceUID = uid
@@ -55,3 +62,13 @@ def corrected_object(
     template.SegmentSequence[0].SegmentAlgorithmType = "SEMIAUTOMATIC"
     stamp(template, template, made_at)
     return template
+
+
+def _slices(template: Dataset, affine: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Which slice k of the mask each frame is, by where it lies: an object's frames may be in another order."""
+    places = [
+        frame.PlanePositionSequence[0].ImagePositionPatient for frame in template.PerFrameFunctionalGroupsSequence
+    ]
+    ras_mm = np.array(places, dtype=np.float64) * [-1.0, -1.0, 1.0]
+    voxels = np.linalg.solve(affine[:3, :3], (ras_mm - affine[:3, 3]).T)
+    return np.rint(voxels[2]).astype(np.intp)

@@ -104,6 +104,12 @@ class UploadLedger:
     def unfinished(self) -> list[Upload]:
         return self._where(_UPLOAD.started, _UPLOAD.state.not_in(FINAL))
 
+    def count_open(self) -> int:
+        """Waiting or under way."""
+        query = sa.select(sa.func.count()).where(_UPLOAD.state.not_in(FINAL))
+        with self._engine.begin() as connection:
+            return connection.scalar(query) or 0
+
     def ended(self, before: float) -> list[Upload]:
         """Ended before this time."""
         return self._where(_UPLOAD.finished_at < before)

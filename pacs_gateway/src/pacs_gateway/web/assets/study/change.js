@@ -2,7 +2,7 @@
 
 import { getJson } from "../api.js";
 
-const SAYS = { new: "New", grown: "Grown", shrunk: "Shrunk", gone: "Gone", unchanged: "Unchanged" };
+const SAYS = { new: "New", grown: "Grown", shrunk: "Shrunk", gone: "Gone", unchanged: "Unchanged", not_comparable: "Not comparable" };
 
 /** How study `id` differs from `prior`; null where the gateway cannot tell. */
 export async function changeSince(id, prior) {

@@ -8,6 +8,7 @@ const LOCATIONS = {
   juxtacortical: "Juxtacortical",
   infratentorial: "Infratentorial",
   deep_white_matter: "Deep white matter",
+  undetermined: "Undetermined",
 };
 
 const KINDS = [
@@ -28,7 +29,8 @@ export class Findings {
     const place = this.places.get(reported?.index);
     if (!place) return null;
     const name = LOCATIONS[place.location] ?? place.location;
-    return { says: name, title: `${name}, estimated with probability ${share(place.probability)}` };
+    const sureness = place.probability === null ? "" : `, estimated with probability ${share(place.probability)}`;
+    return { says: name, title: `${name}${sureness}` };
   }
 
   panel() {
@@ -45,6 +47,7 @@ export class Findings {
       element("h2", {}, "Where"),
       element("table", { class: "places" }, element("tbody", {}, ...locations.map(placeRow))),
       element("p", { class: "dim" }, method),
+      element("p", { class: "dim" }, this.content.knowledge.notice),
       ...this.statements(),
       ...this.sources(),
     );
@@ -52,7 +55,8 @@ export class Findings {
 
   /** The sentences and their sources, for paper. */
   printed() {
-    return element("div", { class: "findings" }, ...this.statements(), ...this.sources());
+    const notice = element("p", { class: "dim" }, this.content.knowledge.notice);
+    return element("div", { class: "findings" }, notice, ...this.statements(), ...this.sources());
   }
 
   sources() {

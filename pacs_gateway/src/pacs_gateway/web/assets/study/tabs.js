@@ -6,7 +6,7 @@ import { element } from "../dom.js";
 export function tabs(sections) {
   const parts = sections.map(({ name, content }, number) => {
     const tab = element("button", { type: "button", role: "tab", id: `tab-${number}`, "aria-controls": `panel-${number}` }, name);
-    const panel = element("div", { role: "tabpanel", id: `panel-${number}`, "aria-labelledby": `tab-${number}` }, content);
+    const panel = element("div", { role: "tabpanel", id: `panel-${number}`, tabindex: 0, "aria-labelledby": `tab-${number}` }, content);
     tab.addEventListener("click", () => show(number));
     return { name, tab, panel };
   });
