@@ -11,6 +11,7 @@ VENV   := .venv
 PIP    := $(VENV)/bin/pip -q -q --disable-pip-version-check
 HUNET  := $(VENV)/bin/hunet
 OUT    ?= out/demo
+DEMO_SCAN = $(or $(SCAN),out/phantom/flair.nii.gz)
 
 # CPU builds of torch; where this index cannot be reached, whatever else pip is configured with is used.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -19,7 +20,7 @@ PARTS   := protocol client preprocess_service pacs_gateway model export deploy/l
 SOURCES := constraints.txt $(PARTS:%=%/pyproject.toml) $(wildcard model/setup.py model/CMakeLists.txt model/src/mamba_hunet/csrc/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-pacs test bench up lint sanitize
+.PHONY: help setup demo demo-down demo-pacs test bench up lint sanitize
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -45,16 +46,20 @@ $(VENV)/.ready: $(SOURCES)
 # The demo has a stack of its own, so that it never disturbs one that is running.
 demo: export HUNET_STATE_DIR := $(CURDIR)/out/demo-stack
 demo: setup
-ifdef SCAN
-	@$(HUNET) up --detach --any-ports
-	@$(HUNET) segment '$(SCAN)' -o '$(OUT)'; status=$$?; $(HUNET) down; exit $$status
-else
+ifndef SCAN
 	@$(HUNET) phantom -o out/phantom
+endif
 	@$(HUNET) up --detach --any-ports
-	@$(HUNET) segment out/phantom/flair.nii.gz -o '$(OUT)'; status=$$?; $(HUNET) down; exit $$status
+	@$(HUNET) segment '$(DEMO_SCAN)' -o '$(OUT)' || { status=$$?; $(HUNET) down; exit $$status; }
+ifndef SCAN
 	@$(HUNET) score '$(OUT)/mask.nii.gz' out/phantom/lesions.nii.gz
 endif
-	@echo "look first at $(OUT)/overlay.png"
+	@echo "look first at $(OUT)/overlay.png; then drop $(DEMO_SCAN) on the web page, whose address is above"
+	@echo "the system stays up: make demo-down ends it"
+
+demo-down: export HUNET_STATE_DIR := $(CURDIR)/out/demo-stack
+demo-down: setup
+	@$(HUNET) down
 
 demo-pacs: export HUNET_STATE_DIR := $(CURDIR)/out/demo-pacs-stack
 demo-pacs: setup

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from pacs_gateway.http_api.comparing import Comparing
 from pacs_gateway.http_api.correcting import Correcting
-from pacs_gateway.http_api.files import file_response
+from pacs_gateway.http_api.files import FILE_ANSWER, FILE_BODY, file_response
 from pacs_gateway.http_api.problem import responses
 from pacs_gateway.http_api.receive import read_body
 from pacs_gateway.http_api.study import KnownStudy, StudyId
@@ -26,7 +26,7 @@ def make_reading_routes(
     """Under `/studies/{study_id}`. `known` raises ProblemError for a study that there is not."""
     routes = APIRouter(prefix="/studies/{study_id}")
 
-    @routes.get("/change", responses=responses(404, 422))
+    @routes.get("/change", responses=responses(404))
     def change(study_id: StudyId, prior: Annotated[str, Query(pattern="^[0-9a-f]{32}$")]) -> ChangeReport:
         """Each lesion against an earlier study of the same patient: new, grown, shrunk, gone or unchanged."""
         known(study_id)
@@ -39,7 +39,7 @@ def make_reading_routes(
         known(study_id)
         return correcting.of(study_id).all()
 
-    @routes.post("/corrections", status_code=201, responses=responses(400, 404, 409, 413, 422))
+    @routes.post("/corrections", status_code=201, responses=responses(400, 404, 409, 413), openapi_extra=FILE_BODY)
     async def accept(
         request: Request,
         study_id: StudyId,
@@ -51,7 +51,7 @@ def make_reading_routes(
         content = await read_body(request, max_mask_bytes)
         return await run_in_threadpool(correcting.take, study_id, content, author, comment)
 
-    @routes.get("/corrections/{revision}/{name}", responses=responses(404), response_class=FileResponse)
+    @routes.get("/corrections/{revision}/{name}", responses=FILE_ANSWER | responses(404), response_class=FileResponse)
     def get_correction(study_id: StudyId, revision: Annotated[int, Path(ge=1)], name: FileName) -> FileResponse:
         """An accepted mask, as NIfTI or as DICOM Segmentation."""
         known(study_id)

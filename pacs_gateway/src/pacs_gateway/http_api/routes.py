@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -15,7 +15,7 @@ from pacs_gateway.http_api.catalogue import Catalogue
 from pacs_gateway.http_api.comparing import Comparing
 from pacs_gateway.http_api.correcting import Correcting
 from pacs_gateway.http_api.events import study_events
-from pacs_gateway.http_api.files import file_response
+from pacs_gateway.http_api.files import FILE_ANSWER, FILE_BODY, file_response
 from pacs_gateway.http_api.problem import ProblemError, responses
 from pacs_gateway.http_api.product import Product
 from pacs_gateway.http_api.reading_routes import make_reading_routes
@@ -28,6 +28,11 @@ from pacs_gateway.storage.study_folder import VIEWS
 ViewName = Annotated[Literal[VIEWS], Path(description="One of the study's files")]  # type: ignore[valid-type]
 
 
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+
+
 def make_routes(
     product: Product,
     catalogue: Catalogue,
@@ -37,7 +42,7 @@ def make_routes(
     access: Access,
 ) -> APIRouter:
     """`/api/v1`: the product, studies, their events and files, what readers make of them."""
-    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(access)], responses=responses(401, 403))
+    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(access)], responses=responses(401, 403, 422))
 
     def known(study_id: str) -> Study:
         study = catalogue.get(study_id)
@@ -62,7 +67,12 @@ def make_routes(
         more = len(studies) == limit
         return StudyPage(studies=studies, next=studies[-1].received_at.isoformat() if more else None)
 
-    @routes.post("/studies", status_code=202, responses=responses(400, 404, 413, 415, 422, 429))
+    @routes.post(
+        "/studies",
+        status_code=202,
+        responses={200: {"model": Study}} | responses(400, 404, 413, 415, 429),
+        openapi_extra=FILE_BODY,
+    )
     async def upload(
         request: Request,
         response: Response,
@@ -94,7 +104,7 @@ def make_routes(
             raise ProblemError(409, "Not an upload", "the study came from the PACS and is kept for it", fix)
         uploading.delete(study_id)
 
-    @routes.get("/studies/{study_id}/events", responses=responses(404), response_class=StreamingResponse)
+    @routes.get("/studies/{study_id}/events", responses=_EVENTS | responses(404), response_class=StreamingResponse)
     def events(study_id: StudyId, last_event_id: Annotated[int, Header(ge=0)] = 0) -> StreamingResponse:
         """Server-sent events: `state`, `progress`, and at the end `done` or `failed`."""
         known(study_id)
@@ -103,7 +113,7 @@ def make_routes(
 
     routes.include_router(make_reading_routes(known, comparing, correcting, product.limits.max_upload_mb * 1_000_000))
 
-    @routes.get("/studies/{study_id}/{name}", responses=responses(404), response_class=FileResponse)
+    @routes.get("/studies/{study_id}/{name}", responses=FILE_ANSWER | responses(404), response_class=FileResponse)
     def get_file(study_id: StudyId, name: ViewName) -> FileResponse:
         """A file of the study."""
         known(study_id)
