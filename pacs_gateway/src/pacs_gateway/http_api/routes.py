@@ -28,6 +28,7 @@ from pacs_gateway.storage.study_folder import VIEWS
 ViewName = Annotated[Literal[VIEWS], Path(description="One of the study's files")]  # type: ignore[valid-type]
 
 
+_SENT_BEFORE: dict[int | str, dict[str, Any]] = {200: {"model": Study, "description": "Known by its key"}}
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 }
@@ -70,7 +71,7 @@ def make_routes(
     @routes.post(
         "/studies",
         status_code=202,
-        responses={200: {"model": Study}} | responses(400, 404, 413, 415, 429),
+        responses=_SENT_BEFORE | responses(400, 404, 413, 415, 429),
         openapi_extra=FILE_BODY,
     )
     async def upload(
