@@ -48,7 +48,7 @@ def portrait(stack) -> dict:
     """Everything that a running stack has: processes, ports, the mark on its shared memory."""
     state = stack.state
     supervisor = psutil.Process(state.pid)
-    addresses = [value for name, value in state.model_dump().items() if name.endswith("_address")]
+    addresses = [value for name, value in state.model_dump().items() if name.endswith("_address") and value]
     return {
         "pids": [supervisor.pid, *(child.pid for child in supervisor.children(recursive=True))],
         "ports": [int(address.rpartition(":")[2]) for address in addresses],
@@ -65,7 +65,7 @@ def test_a_stack_tells_that_it_runs_and_leaves_nothing(start_stack, traces_of):
     assert status.returncode == 0
     answering = {"answers": True, "problem": None}
     found = json.loads(status.stdout)
-    assert found["parts"] == {"preprocess": answering, "triton": answering}
+    assert found["parts"] == {"preprocess": answering, "triton": answering, "gateway": answering}
     assert found["models"]["mamba_hunet"].items() >= answering.items()
     again = stack.hunet("up", "--detach")
     assert again.returncode == 0

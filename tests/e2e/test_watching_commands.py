@@ -51,7 +51,7 @@ def test_a_repository_without_models_tells_nothing(running_stack, tmp_path):
 
 def test_targets_are_the_metrics_endpoints_of_the_running_parts(running_stack):
     found = json.loads(running_stack.hunet("targets").stdout)
-    beginnings = {"triton": "nv_", "preprocess": "hunet_preprocess_"}
+    beginnings = {"triton": "nv_", "preprocess": "hunet_preprocess_", "gateway": "hunet_gateway_"}
     assert {group["labels"]["job"] for group in found} == set(beginnings)
     for group in found:
         (address,) = group["targets"]

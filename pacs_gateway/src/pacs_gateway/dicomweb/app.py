@@ -8,7 +8,8 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from hunet_client.notice import RESEARCH_USE_ONLY
-from prometheus_client import make_asgi_app
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -46,12 +47,19 @@ def make_app(store: StoreResource, not_ready: ReadinessCheck, api: APIRouter) ->
         missing = not_ready()
         return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(REGISTRY), headers={"Content-Type": content_type})
+
+    # With and without the slash: the page below takes every other path.
+    for path in ("/metrics", "/metrics/"):
+        app.add_api_route(path, metrics, include_in_schema=False)
+
     async def stow(request: Request) -> Response:
         return await store(request)
 
     for path in ("/dicom-web/studies", "/dicom-web/studies/{study}"):
         app.add_api_route(path, stow, methods=["POST"], include_in_schema=False)
     app.include_router(api)
-    app.mount("/metrics", make_asgi_app())
     app.mount("/", make_page())
     return app
