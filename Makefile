@@ -2,7 +2,7 @@
 # make demo-pacs  the same by DICOM: a study through a local Orthanc, its SEG and report back   (apt install orthanc orthanc-dicomweb)
 # make test    every test, against a real Triton
 # make up      the serving system on this machine, until Ctrl-C
-# make bench   speed, as ratios against what you would use instead
+# make bench   speed, as ratios against what you would use instead; kept in benchmarks/results
 # make lint    style, types, and who may import whom
 # make setup   .venv with everything in it; the others do this by themselves
 
@@ -88,7 +88,12 @@ lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/lint-imports
 
 bench: setup
-	@for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
+	@mkdir -p benchmarks/results
+	@for script in benchmarks/*.py; do \
+	  echo "== $$script"; output="benchmarks/results/$$(basename "$$script" .py).txt"; \
+	  { date -u '+%F %R UTC'; git describe --always --dirty; lscpu | sed -n 's/^Model name: *//p;s/^CPU(s): */CPUs: /p'; echo; \
+	    $(VENV)/bin/python "$$script"; } > "$$output.part" || exit 1; \
+	  mv "$$output.part" "$$output"; cat "$$output"; done
 
 # The C++ core under sanitizers, longer than the tests take for it.
 sanitize:

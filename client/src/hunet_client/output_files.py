@@ -40,17 +40,12 @@ def prepare_folder(folder: Path) -> None:
 def write_outputs(
     segmentation: Segmentation, report: Report, source: ScanSource, folder: Path, *, with_probability: bool
 ) -> OutputFiles:
-    """Writes mask, report, findings, picture and, if asked for, probability into `folder`, made if there is none.
+    """Writes mask, picture, findings, report and, if asked for, probability into `folder`, made if there is none.
 
-    Each file appears whole or not at all. A probability that an earlier run left is removed when this one
-    writes none, so that the files of a folder belong together. source: the scan that was segmented, for
-    picture and findings. Raises HunetError.
+    Each file appears whole or not at all, the mask as soon as it can, the report last: without it the files of a folder
+    do not belong together. What an earlier run left of a report, and of a probability that this one does not write, is
+    removed first. source: the scan that was segmented, for picture and findings. Raises HunetError.
     """
-    header = segmentation.manifest.nifti_header
-    mask = mask_file(segmentation.mask, header)
-    volume = source.volume(segmentation.manifest)
-    overlay = segmentation_overlay(volume, segmentation)
-    findings = find(volume, segmentation.mask, segmentation.affine, report, probability=segmentation.probability)
     files = OutputFiles(
         mask=folder / "mask.nii.gz",
         report=folder / "report.json",
@@ -59,13 +54,19 @@ def write_outputs(
         overlay=folder / "overlay.png",
         probability=folder / "probability.nii.gz" if with_probability else None,
     )
+    header = segmentation.manifest.nifti_header
     prepare_folder(folder)
     with _naming(folder):
+        files.report.unlink(missing_ok=True)
+        write_atomically(files.mask, mask_file(segmentation.mask, header))
         if files.probability is None:
             (folder / "probability.nii.gz").unlink(missing_ok=True)
         else:
             write_atomically(files.probability, probability_file(segmentation.probability, header))
-        write_atomically(files.mask, mask)
+    volume = source.volume(segmentation.manifest)
+    overlay = segmentation_overlay(volume, segmentation)
+    findings = find(volume, segmentation.mask, segmentation.affine, report, probability=segmentation.probability)
+    with _naming(folder):
         write_atomically(files.overlay, overlay)
         write_atomically(files.findings, findings.to_json().encode())
         write_atomically(files.page, findings_page(findings).encode())
