@@ -1,4 +1,4 @@
-# make demo    from a fresh clone to a lesion mask, its picture and its score   (SCAN=path takes your own FLAIR)
+# make demo    from a fresh clone to a lesion mask, its picture, its score and the web page   (SCAN=path takes your own FLAIR)
 # make demo-pacs  the same by DICOM: a study through a local Orthanc, its SEG and report back   (apt install orthanc orthanc-dicomweb)
 # make test    every test, against a real Triton
 # make up      the serving system on this machine, until Ctrl-C
@@ -54,8 +54,8 @@ endif
 ifndef SCAN
 	@$(HUNET) score '$(OUT)/mask.nii.gz' out/phantom/lesions.nii.gz
 endif
-	@echo "look first at $(OUT)/overlay.png; then drop $(DEMO_SCAN) on the web page, whose address is above"
-	@echo "the system stays up: make demo-down ends it"
+	@echo "look first at $(OUT)/overlay.png; the system stays up until make demo-down: drop $(DEMO_SCAN) on its"
+	@$(HUNET) status | grep 'web page'
 
 demo-down: export HUNET_STATE_DIR := $(CURDIR)/out/demo-stack
 demo-down: setup

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from io import BytesIO
 
 from hunet_client import SegmentationClient
 from hunet_client.dicom.files import is_dicom_or_zip
@@ -15,7 +14,6 @@ from hunet_client.findings import ChangeReport, Examination, compare
 from hunet_client.report import Report, build_report
 from hunet_client.scan_source import FileSource
 from hunet_client.segmentation import Segmentation
-from pydicom import dcmread
 
 from pacs_gateway.jobs.progress_board import ProgressBoard
 from pacs_gateway.jobs.upload_steps import UploadResult
@@ -78,12 +76,7 @@ def _change(current: Examination, prior: StudyFolder) -> ChangeReport | None:
 
 def _objects(source: SeriesSource, segmentation: Segmentation, report: Report, made_at: datetime) -> dict[str, bytes]:
     """SEG, where there are lesions, SR, and what a correction is made from, as files."""
-    datasets = {}
-    for file in source.files:
-        with file.open() as stream:
-            dataset = dcmread(BytesIO(stream.read()))
-        datasets[str(dataset.SOPInstanceUID)] = dataset
-    series = SourceSeries.of_manifest(datasets, segmentation.manifest)
+    series = SourceSeries.of_files(source.files, segmentation.manifest)
     results = build_results(
         series, segmentation, WantedResults(segmentation=True, outlines=False, pdf=False), made_at=made_at
     )

@@ -87,8 +87,7 @@ def _build(
 
 
 def _series(files: Sequence[Path], segmentation: Segmentation) -> SourceSeries:
-    datasets = {str(dataset.SOPInstanceUID): dataset for dataset in map(dcmread, files)}
-    return SourceSeries.of_manifest(datasets, segmentation.manifest)
+    return SourceSeries.of_files(map(_stored, files), segmentation.manifest)
 
 
 def _stored(file: Path) -> StoredFile:

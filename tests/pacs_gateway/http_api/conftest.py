@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import sys
-from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
 from gateway_api import GatewayApi
 
 

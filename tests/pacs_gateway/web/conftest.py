@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from pacs_gateway import web
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent))
 from gateway_api import GatewayApi, processing
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"

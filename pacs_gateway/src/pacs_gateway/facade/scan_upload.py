@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+from hunet_client.dicom.files import is_dicom_or_zip
+from hunet_client.dicom.series_source import open_series
 from hunet_client.errors import InputError
+from hunet_client.open_scan import open_scan
+from hunet_client.scan_source import ScanSource
 from hunet_protocol.v1 import segmentation_pb2 as pb
+
+
+@contextmanager
+def opened_scan(scan: bytes, header: pb.SegmentHeader) -> Iterator[ScanSource]:
+    """The scan to send on; with DICOM objects wanted, the FLAIR series of a zip, whose headers they are made from.
+
+    Raises InputError where it is no DICOM then, UsageError where it is in doubt which series is the FLAIR.
+    """
+    if not header.options.dicom_objects:
+        yield open_scan(scan, file_name=header.file_name or None)
+        return
+    with NamedTemporaryFile(prefix="hunet-scan-", suffix=".zip") as file:
+        file.write(scan)
+        file.flush()
+        path = Path(file.name)
+        if not is_dicom_or_zip(path):
+            fix = "Send a zip of the study's DICOM files, or ask for no dicom_objects"
+            raise InputError(header.file_name or "the scan", "is not DICOM, so there are no DICOM objects of it", fix)
+        yield open_series(path)
 
 
 async def receive_scan(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
 from hunet_client import AsyncSegmentationClient
+from hunet_client.dicom.series_source import SeriesSource
 from hunet_client.errors import HunetError
-from hunet_client.nifti_output import mask_file, probability_file
 from hunet_client.report import build_report
-from hunet_client.scan_source import CHUNK_BYTES
+from hunet_client.scan_source import CHUNK_BYTES, ScanSource
 from hunet_client.segmentation import Segmentation
 from hunet_protocol.v1 import segmentation_pb2 as pb
 from hunet_protocol.v1 import segmentation_pb2_grpc
 
-from pacs_gateway.facade.scan_upload import receive_scan
+from pacs_gateway.facade.result_files import dicom_files, nifti_files
+from pacs_gateway.facade.scan_upload import opened_scan, receive_scan
 from pacs_gateway.facade.status import abort
 from pacs_gateway.routing.configuration import Processing
 
@@ -34,23 +36,24 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
     ) -> AsyncIterator[pb.SegmentEvent]:
         try:
             header, scan = await receive_scan(request_iterator, self._max_scan_bytes)
-            async for event in self._segment(header, scan, context.time_remaining()):
-                yield event
+            with ExitStack() as opened:
+                source = await asyncio.to_thread(opened.enter_context, opened_scan(scan, header))
+                async for event in self._segment(header.options, source, context.time_remaining()):
+                    yield event
         except HunetError as error:
             await abort(context, error)
 
     async def _segment(
-        self, header: pb.SegmentHeader, scan: bytes, remaining_s: float | None
+        self, options: pb.SegmentOptions, source: ScanSource, remaining_s: float | None
     ) -> AsyncIterator[pb.SegmentEvent]:
         # None ends it.
         progress: asyncio.Queue[tuple[int, int] | None] = asyncio.Queue()
         work = asyncio.ensure_future(
             self._client.segment(
-                scan,
-                file_name=header.file_name or None,
+                source,
                 progress=lambda done, total: progress.put_nowait((done, total)),
                 deadline_s=remaining_s,
-                **self._options(header.options),
+                **self._options(options),
             )
         )
         work.add_done_callback(lambda ended: progress.put_nowait(None))
@@ -61,7 +64,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         finally:
             # The caller hung up or ran out of time: nothing of it may go on.
             work.cancel()
-        for event in await asyncio.to_thread(_result_events, segmentation, header.options.probability):
+        for event in await asyncio.to_thread(_result_events, segmentation, source, options):
             yield event
 
     def _options(self, options: pb.SegmentOptions) -> dict[str, Any]:
@@ -76,12 +79,11 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         }
 
 
-def _result_events(segmentation: Segmentation, with_probability: bool) -> list[pb.SegmentEvent]:
+def _result_events(segmentation: Segmentation, source: ScanSource, options: pb.SegmentOptions) -> list[pb.SegmentEvent]:
     report = build_report(segmentation)
-    header = segmentation.manifest.nifti_header
-    files = {"mask.nii.gz": mask_file(segmentation.mask, header)}
-    if with_probability:
-        files["probability.nii.gz"] = probability_file(segmentation.probability, header)
+    files = nifti_files(segmentation, with_probability=options.probability)
+    if isinstance(source, SeriesSource):
+        files |= dicom_files(source, segmentation, options.dicom_objects)
     result = pb.Result(
         report_json=report.to_json(),
         lesion_count=report.lesion_count,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 
 import numpy as np
+from hunet_client.dicom.files import StoredFile
 from hunet_client.errors import InputError
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.pixels import apply_rescale
 
 from pacs_gateway.results.frame_attributes import FrameAttributes, frame_attributes
@@ -56,6 +58,16 @@ class SourceSeries:
         if len(datasets) == 1:
             return cls(tuple(datasets.values()), tuple(frame.frame_number for frame in frames))
         return cls(tuple(datasets[frame.sop_instance_uid] for frame in frames))
+
+    @classmethod
+    def of_files(cls, files: Iterable[StoredFile], manifest: pb.Manifest) -> SourceSeries:
+        """The same, read with their pixels from the files that were segmented. Raises InputError, OSError."""
+        datasets = {}
+        for file in files:
+            with file.open() as stream:
+                dataset = dcmread(BytesIO(stream.read()))
+            datasets[str(dataset.SOPInstanceUID)] = dataset
+        return cls.of_manifest(datasets, manifest)
 
     @property
     def is_multi_frame(self) -> bool:

@@ -24,29 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$hunet_protocol/v1/segmentation.proto\x12\x11hunet_protocol.v1\"\xae\x01\n\x0eSegmentOptions\x12\r\n\x05model\x18\x01 \x01(\t\x12\x16\n\tthreshold\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rmin_lesion_ml\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x0csingle_plane\x18\x04 \x01(\x08\x12\x0e\n\x06urgent\x18\x05 \x01(\x08\x12\x13\n\x0bprobability\x18\x06 \x01(\x08\x42\x0c\n\n_thresholdB\x10\n\x0e_min_lesion_ml\"V\n\rSegmentHeader\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x32\n\x07options\x18\x02 \x01(\x0b\x32!.hunet_protocol.v1.SegmentOptions\"]\n\x0eSegmentRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .hunet_protocol.v1.SegmentHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"5\n\x08Progress\x12\x13\n\x0bslices_done\x18\x01 \x01(\r\x12\x14\n\x0cslices_total\x18\x02 \x01(\r\".\n\nResultFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"z\n\x06Result\x12\x13\n\x0breport_json\x18\x01 \x01(\t\x12\x14\n\x0clesion_count\x18\x02 \x01(\r\x12\x17\n\x0ftotal_volume_ml\x18\x03 \x01(\x01\x12,\n\x05\x66iles\x18\x04 \x03(\x0b\x32\x1d.hunet_protocol.v1.ResultFile\"\'\n\tFileChunk\x12\x0c\n\x04\x66ile\x18\x01 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\xa4\x01\n\x0cSegmentEvent\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.hunet_protocol.v1.ProgressH\x00\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x19.hunet_protocol.v1.ResultH\x00\x12-\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x1c.hunet_protocol.v1.FileChunkH\x00\x42\x07\n\x05\x65vent2h\n\x13SegmentationService\x12Q\n\x07Segment\x12!.hunet_protocol.v1.SegmentRequest\x1a\x1f.hunet_protocol.v1.SegmentEvent(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$hunet_protocol/v1/segmentation.proto\x12\x11hunet_protocol.v1\"\xe5\x01\n\x0eSegmentOptions\x12\r\n\x05model\x18\x01 \x01(\t\x12\x16\n\tthreshold\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rmin_lesion_ml\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x0csingle_plane\x18\x04 \x01(\x08\x12\x0e\n\x06urgent\x18\x05 \x01(\x08\x12\x13\n\x0bprobability\x18\x06 \x01(\x08\x12\x35\n\rdicom_objects\x18\x07 \x03(\x0e\x32\x1e.hunet_protocol.v1.DicomObjectB\x0c\n\n_thresholdB\x10\n\x0e_min_lesion_ml\"V\n\rSegmentHeader\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x32\n\x07options\x18\x02 \x01(\x0b\x32!.hunet_protocol.v1.SegmentOptions\"]\n\x0eSegmentRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .hunet_protocol.v1.SegmentHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"5\n\x08Progress\x12\x13\n\x0bslices_done\x18\x01 \x01(\r\x12\x14\n\x0cslices_total\x18\x02 \x01(\r\".\n\nResultFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"z\n\x06Result\x12\x13\n\x0breport_json\x18\x01 \x01(\t\x12\x14\n\x0clesion_count\x18\x02 \x01(\r\x12\x17\n\x0ftotal_volume_ml\x18\x03 \x01(\x01\x12,\n\x05\x66iles\x18\x04 \x03(\x0b\x32\x1d.hunet_protocol.v1.ResultFile\"\'\n\tFileChunk\x12\x0c\n\x04\x66ile\x18\x01 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\xa4\x01\n\x0cSegmentEvent\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.hunet_protocol.v1.ProgressH\x00\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x19.hunet_protocol.v1.ResultH\x00\x12-\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x1c.hunet_protocol.v1.FileChunkH\x00\x42\x07\n\x05\x65vent*\x9f\x01\n\x0b\x44icomObject\x12\x1c\n\x18\x44ICOM_OBJECT_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44ICOM_OBJECT_SEGMENTATION\x10\x01\x12\"\n\x1e\x44ICOM_OBJECT_STRUCTURED_REPORT\x10\x02\x12\x19\n\x15\x44ICOM_OBJECT_OUTLINES\x10\x03\x12\x14\n\x10\x44ICOM_OBJECT_PDF\x10\x04\x32h\n\x13SegmentationService\x12Q\n\x07Segment\x12!.hunet_protocol.v1.SegmentRequest\x1a\x1f.hunet_protocol.v1.SegmentEvent(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hunet_protocol.v1.segmentation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_DICOMOBJECT']._serialized_start=910
+  _globals['_DICOMOBJECT']._serialized_end=1069
   _globals['_SEGMENTOPTIONS']._serialized_start=60
-  _globals['_SEGMENTOPTIONS']._serialized_end=234
-  _globals['_SEGMENTHEADER']._serialized_start=236
-  _globals['_SEGMENTHEADER']._serialized_end=322
-  _globals['_SEGMENTREQUEST']._serialized_start=324
-  _globals['_SEGMENTREQUEST']._serialized_end=417
-  _globals['_PROGRESS']._serialized_start=419
-  _globals['_PROGRESS']._serialized_end=472
-  _globals['_RESULTFILE']._serialized_start=474
-  _globals['_RESULTFILE']._serialized_end=520
-  _globals['_RESULT']._serialized_start=522
-  _globals['_RESULT']._serialized_end=644
-  _globals['_FILECHUNK']._serialized_start=646
-  _globals['_FILECHUNK']._serialized_end=685
-  _globals['_SEGMENTEVENT']._serialized_start=688
-  _globals['_SEGMENTEVENT']._serialized_end=852
-  _globals['_SEGMENTATIONSERVICE']._serialized_start=854
-  _globals['_SEGMENTATIONSERVICE']._serialized_end=958
+  _globals['_SEGMENTOPTIONS']._serialized_end=289
+  _globals['_SEGMENTHEADER']._serialized_start=291
+  _globals['_SEGMENTHEADER']._serialized_end=377
+  _globals['_SEGMENTREQUEST']._serialized_start=379
+  _globals['_SEGMENTREQUEST']._serialized_end=472
+  _globals['_PROGRESS']._serialized_start=474
+  _globals['_PROGRESS']._serialized_end=527
+  _globals['_RESULTFILE']._serialized_start=529
+  _globals['_RESULTFILE']._serialized_end=575
+  _globals['_RESULT']._serialized_start=577
+  _globals['_RESULT']._serialized_end=699
+  _globals['_FILECHUNK']._serialized_start=701
+  _globals['_FILECHUNK']._serialized_end=740
+  _globals['_SEGMENTEVENT']._serialized_start=743
+  _globals['_SEGMENTEVENT']._serialized_end=907
+  _globals['_SEGMENTATIONSERVICE']._serialized_start=1071
+  _globals['_SEGMENTATIONSERVICE']._serialized_end=1175
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,36 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _DicomObject:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DicomObjectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DicomObject.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DICOM_OBJECT_UNSPECIFIED: _DicomObject.ValueType  # 0
+    DICOM_OBJECT_SEGMENTATION: _DicomObject.ValueType  # 1
+    """segmentation.dcm; none is made where no lesion was found"""
+    DICOM_OBJECT_STRUCTURED_REPORT: _DicomObject.ValueType  # 2
+    """report.dcm"""
+    DICOM_OBJECT_OUTLINES: _DicomObject.ValueType  # 3
+    """outlines_001.dcm, ...: one for each slice with a lesion"""
+    DICOM_OBJECT_PDF: _DicomObject.ValueType  # 4
+    """report_document.dcm"""
+
+class DicomObject(_DicomObject, metaclass=_DicomObjectEnumTypeWrapper):
+    """What a PACS would be sent of a result (docs/dicom_conformance.md)."""
+
+DICOM_OBJECT_UNSPECIFIED: DicomObject.ValueType  # 0
+DICOM_OBJECT_SEGMENTATION: DicomObject.ValueType  # 1
+"""segmentation.dcm; none is made where no lesion was found"""
+DICOM_OBJECT_STRUCTURED_REPORT: DicomObject.ValueType  # 2
+"""report.dcm"""
+DICOM_OBJECT_OUTLINES: DicomObject.ValueType  # 3
+"""outlines_001.dcm, ...: one for each slice with a lesion"""
+DICOM_OBJECT_PDF: DicomObject.ValueType  # 4
+"""report_document.dcm"""
+Global___DicomObject: _TypeAlias = DicomObject  # noqa: Y015
+
 @_typing.final
 class SegmentOptions(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -28,6 +59,7 @@ class SegmentOptions(_message.Message):
     SINGLE_PLANE_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
+    DICOM_OBJECTS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """empty: the service's own"""
     threshold: _builtins.float
@@ -40,6 +72,10 @@ class SegmentOptions(_message.Message):
     """overtakes routine scans"""
     probability: _builtins.bool
     """send probability.nii.gz as well"""
+    @_builtins.property
+    def dicom_objects(self) -> _containers.RepeatedScalarFieldContainer[Global___DicomObject.ValueType]:
+        """Send these as well; the scan must be DICOM, a zip of one study."""
+
     def __init__(
         self,
         *,
@@ -49,10 +85,11 @@ class SegmentOptions(_message.Message):
         single_plane: _builtins.bool = ...,
         urgent: _builtins.bool = ...,
         probability: _builtins.bool = ...,
+        dicom_objects: _abc.Iterable[Global___DicomObject.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_min_lesion_ml", b"_min_lesion_ml", "_threshold", b"_threshold", "min_lesion_ml", b"min_lesion_ml", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_lesion_ml", b"_min_lesion_ml", "_threshold", b"_threshold", "min_lesion_ml", b"min_lesion_ml", "model", b"model", "probability", b"probability", "single_plane", b"single_plane", "threshold", b"threshold", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_lesion_ml", b"_min_lesion_ml", "_threshold", b"_threshold", "dicom_objects", b"dicom_objects", "min_lesion_ml", b"min_lesion_ml", "model", b"model", "probability", b"probability", "single_plane", b"single_plane", "threshold", b"threshold", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__min_lesion_ml: _TypeAlias = _typing.Literal["min_lesion_ml"]  # noqa: Y015
     _WhichOneofArgType__min_lesion_ml: _TypeAlias = _typing.Literal["_min_lesion_ml", b"_min_lesion_ml"]  # noqa: Y015
@@ -143,7 +180,7 @@ class ResultFile(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """mask.nii.gz, probability.nii.gz"""
+    """mask.nii.gz, probability.nii.gz, or as DicomObject says"""
     size_bytes: _builtins.int
     def __init__(
         self,
