@@ -26,6 +26,8 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu import P_DATA_TF
 
 MUTATIONS = int(os.environ.get("HUNET_MUTATIONS", "150"))
+# Each of these is a connection.
+PDU_MUTATIONS = int(os.environ.get("HUNET_MUTATIONS", "50"))
 WHOLE_FILE = as_bytes(make_series(slices=1, size=8)[0])
 
 # Where, and what there instead: bytes of any kind, in place of some, of none, or of all that follow.
@@ -132,7 +134,7 @@ def test_mutated_pdus_end_their_connection_and_nothing_else(attacked_gateway):
     process = psutil.Process(gateway.process.pid)
     idle_threads = process.num_threads()
 
-    @settings(max_examples=max(MUTATIONS // 3, 1), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=PDU_MUTATIONS, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.tuples(st.sampled_from(range(len(MESSAGES))), EDITS), min_size=1, max_size=3), st.booleans())
     def attack(messages, politely):
         with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as connection:

@@ -9,6 +9,7 @@ from io import BytesIO
 
 import pytest
 import requests
+from conftest import wait_until
 from gateway_api import GatewayApi
 
 
@@ -68,9 +69,9 @@ def test_the_same_key_for_another_scan_is_refused(post, nifti):
 
 @pytest.mark.parametrize("content", [b"hello", b"\x1f\x8b not gzip", b"<html></html>" * 100])
 def test_what_is_no_scan_is_refused_and_not_kept(post, lasting_gateway, content):
-    before = set((lasting_gateway.root / "studies").glob("*"))
+    before = set((lasting_gateway.root / "views").glob("*"))
     problem(post(content), 415)
-    assert set((lasting_gateway.root / "studies").glob("*")) <= before
+    assert set((lasting_gateway.root / "views").glob("*")) <= before
 
 
 def test_an_empty_body_is_refused(post):
@@ -93,7 +94,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_stored(make_gateway, post
     problem(post(bytes(1_000_001), url=url), 413)
     # Without a stated length the gateway stops as soon as it has seen too much.
     problem(post((bytes(100_000) for _ in range(11)), url=url), 413)
-    assert list((gateway.root / "studies").glob("*")) == []
+    assert list((gateway.root / "views").glob("*")) == []
 
 
 def test_the_list_is_newest_first_and_has_pages(api, nifti):
@@ -114,7 +115,7 @@ def test_a_deleted_study_is_gone_with_its_files(api, lasting_gateway, nifti):
     assert requests.delete(url, timeout=10).status_code == 204
     problem(requests.get(url, timeout=10), 404)
     problem(requests.delete(url, timeout=10), 404)
-    assert not (lasting_gateway.root / "studies" / study["id"]).exists()
+    assert not (lasting_gateway.root / "views" / study["id"]).exists()
 
 
 def test_events_tell_the_end_and_stop(api, nifti):
@@ -164,3 +165,11 @@ def test_an_acknowledged_scan_outlives_a_killed_gateway(make_gateway, nifti):
     gateway.start()
     ended = [GatewayApi(gateway.http_port).wait_until_ended(study)["state"] for study in sent]
     assert ended == ["done"] * 5
+
+
+def test_what_is_shown_of_a_scan_goes_when_its_days_are_over(make_gateway, nifti):
+    gateway = make_gateway(extra="[retention]\nviews_days = 0")
+    api = GatewayApi(gateway.http_port)
+    url = f"{api.url}/api/v1/studies/{api.send(nifti(80), 'scan.nii.gz')['id']}"
+    wait_until(lambda: requests.get(url, timeout=10).status_code == 404, "the upload's end")
+    wait_until(lambda: list((gateway.root / "views").iterdir()) == [], "its files' end")

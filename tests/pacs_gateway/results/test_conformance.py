@@ -52,6 +52,15 @@ def test_objects_about_a_multi_frame_image_conform(written, with_lesions, errors
     assert [errors(item) for item in made] == [[]] * len(made)
 
 
+def test_objects_about_no_lesion_in_a_multi_frame_image_conform(written, without_lesions, errors, made_at):
+    series = SourceSeries((written.multi_frame(list(range(9))),), tuple(range(1, 10)))
+
+    made = build_results(series, without_lesions, WantedResults(probability=True, pdf=True), made_at=made_at)
+
+    assert [item.Modality for item in made] == ["SEG", "OT", "DOC", "SR"]
+    assert [errors(item) for item in made] == [[]] * len(made)
+
+
 def test_compressed_probability_conforms(series, with_lesions, errors, made_at):
     wanted = WantedResults(segmentation=False, probability=True, compress_probability=True, outlines=False)
 

@@ -13,7 +13,7 @@ from pacs_gateway.routing.configuration import Retention
 from pacs_gateway.storage.deidentify import KEPT_FOLDER, DeidentifiedStudy
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.revisions import Revision
-from pacs_gateway.storage.study_folder import STUDIES_FOLDER, StudyFolder
+from pacs_gateway.storage.study_folder import VIEWS_FOLDER, StudyFolder
 from pacs_gateway.storage.uids import path_part
 
 _HOUR_S = 3600.0
@@ -41,8 +41,8 @@ def _delete_views(root: Path, ledgers: Ledgers, audit: AuditLog, before: float) 
         ledgers.uploads.delete(upload.id)
         StudyFolder(root, upload.id).delete()
         audit.write("upload removed", upload=upload.id)
-    studies = root / STUDIES_FOLDER
-    for folder in studies.iterdir() if studies.is_dir() else ():
+    views = root / VIEWS_FOLDER
+    for folder in views.iterdir() if views.is_dir() else ():
         if folder.stat().st_mtime < before and ledgers.uploads.get(folder.name) is None:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from pacs_gateway.storage.durable_file import write_durably
 
-STUDIES_FOLDER: Final = "studies"
+VIEWS_FOLDER: Final = "views"
 # What may be asked for by name; nothing else in the folder is served.
 VIEWS: Final = (
     "flair.nii.gz",
@@ -28,11 +28,11 @@ CORRECTION_TEMPLATE: Final = "correction_template.dcm"
 
 
 class StudyFolder:
-    """`root/studies/<id>`; the id is one of ours."""
+    """`root/views/<id>`; the id is one of ours."""
 
     def __init__(self, root: Path, study_id: str) -> None:
         self._root = root
-        self.path = root / STUDIES_FOLDER / study_id
+        self.path = root / VIEWS_FOLDER / study_id
 
     @property
     def scan(self) -> Path:
