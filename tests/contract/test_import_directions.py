@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("protocol", "model", "export", "preprocess_service", "client", "deploy/local", "pacs_gateway")
+SOURCES = ("protocol", "model", "export", "preprocess_service", "client", "deploy/local", "deploy/load", "pacs_gateway")
 
 
 def lint_imports(pyproject: Path, python_path: list[Path]) -> subprocess.CompletedProcess[str]:

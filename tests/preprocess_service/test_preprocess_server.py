@@ -271,6 +271,6 @@ async def test_metrics_tell_of_places_and_of_waiting_for_one(server, channel, go
     text, value = await read_metrics(server)
     places = value("hunet_preprocess_places", call="preprocess")
     assert places >= 1
-    assert value("hunet_preprocess_places", call="restore") == 2 * places
+    assert value("hunet_preprocess_places", call="restore") == 3 * places
     assert value("hunet_preprocess_stage_seconds_count", stage="wait") == 1
     assert f'hunet_preprocess_service="{version("hunet-preprocess-service")}"' in text

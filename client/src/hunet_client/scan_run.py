@@ -124,7 +124,9 @@ class ScanRun:
 
     async def _preprocess_requests(self, digest: hashlib._Hash) -> AsyncGenerator[pb.PreprocessRequest]:
         options = pb.PreprocessOptions(batch_slices=self._route.batch_slices, slice_plane=self._slice_plane)
-        yield pb.PreprocessRequest(header=pb.PreprocessHeader(file_name=self._source.file_name, options=options))
+        urgent = self._route.priority == "urgent"
+        header = pb.PreprocessHeader(file_name=self._source.file_name, options=options, urgent=urgent)
+        yield pb.PreprocessRequest(header=header)
         async for chunk in self._source.chunks():
             digest.update(chunk)
             yield pb.PreprocessRequest(chunk=chunk)

@@ -43,12 +43,19 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
         self._settings = settings
         self._metrics = metrics
         self._scan_metrics = ScanMetrics(metrics.registry)
-        self._scans = Admission(settings.max_scans, settings.max_waiting_scans, settings.retry_after_s)
-        self._restores = Admission(settings.max_restores, settings.max_waiting_scans, settings.retry_after_s)
-        self._workers = ThreadPoolExecutor(settings.max_scans + settings.max_restores, "worker")
+        # A scan's Restore is open from its manifest to its end: a scan is let in when few are, and then none is ever
+        # refused whose network time has been spent.
+        self._restores = Admission(settings.restore_places, settings.max_waiting_scans, settings.retry_after_s)
+        self._scans = Admission(
+            settings.max_scans,
+            settings.max_waiting_scans,
+            settings.retry_after_s,
+            is_open=lambda: self._restores.in_flight + self._restores.waiting < settings.max_restores,
+        )
+        self._workers = ThreadPoolExecutor(settings.max_scans + settings.restore_places, "worker")
         metrics.watch("preprocess", settings.max_scans, lambda: self._scans.in_flight, lambda: self._scans.waiting)
         metrics.watch(
-            "restore", settings.max_restores, lambda: self._restores.in_flight, lambda: self._restores.waiting
+            "restore", settings.restore_places, lambda: self._restores.in_flight, lambda: self._restores.waiting
         )
 
     # The generated base class wants generators; gRPC also takes coroutines that write, and can time a write.
@@ -77,7 +84,7 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
         header = await self._first_part(requests, "header")
         messages.check_format(header)
         options = messages.prepare_options(header.options)
-        async with self._scans.place() as waited_s:
+        async with self._scans.place(urgent=header.urgent) as waited_s:
             record.times.add("wait", waited_s)
             scan = await self._receive_scan(requests, _display_name(header.file_name), record)
             with record.times.during("prepare"):
@@ -98,11 +105,14 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
         manifest = messages.manifest_from_message(header.manifest)
         check_manifest(manifest, self._settings.limits)
         record.note_manifest(manifest)
-        async with self._restores.place() as waited_s:
-            record.times.add("wait", waited_s)
-            volume = await self._receive_volume(requests, manifest, record)
-            await self._compute(self._scan_metrics.observe_prediction, volume, manifest)
-            await self._send_volume(volume, manifest, context, record)
+        try:
+            async with self._restores.place() as waited_s:
+                record.times.add("wait", waited_s)
+                volume = await self._receive_volume(requests, manifest, record)
+                await self._compute(self._scan_metrics.observe_prediction, volume, manifest)
+                await self._send_volume(volume, manifest, context, record)
+        finally:
+            self._scans.let_in()
 
     async def _receive_scan(
         self, requests: AsyncIterator[pb.PreprocessRequest], file_name: str, record: CallRecord

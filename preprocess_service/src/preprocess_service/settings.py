@@ -15,8 +15,8 @@ _LIMITS = Limits()
 class ServiceSettings(BaseSettings):
     """Everything about a service that can be set.
 
-    A Restore holds its volume until the last prediction has come, which is after its Preprocess is done; so
-    there is room for twice as many, and none ever waits for a place that the same scan's Preprocess holds.
+    A Restore is open until the last prediction has come, long after its Preprocess is done. Twice as many scans as are
+    preprocessed at once may be on that way; then further ones wait, before any work on them.
     """
 
     model_config = SettingsConfigDict(env_prefix="HUNET_PREPROCESS_", frozen=True)
@@ -36,8 +36,13 @@ class ServiceSettings(BaseSettings):
 
     @property
     def max_restores(self) -> int:
-        """Restores in work at once."""
+        """Open Restores with which no further scan is let in."""
         return 2 * self.max_scans
+
+    @property
+    def restore_places(self) -> int:
+        """Those, and one for each scan that was let in before."""
+        return self.max_restores + self.max_scans
 
     @property
     def limits(self) -> Limits:

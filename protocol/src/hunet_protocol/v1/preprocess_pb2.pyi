@@ -145,9 +145,12 @@ class PreprocessHeader(_message.Message):
     FILE_NAME_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    URGENT_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """Shown in error messages only; never used as a path."""
     format: Global___ScanFormat.ValueType
+    urgent: _builtins.bool
+    """is let in before those that are not"""
     @_builtins.property
     def options(self) -> Global___PreprocessOptions: ...
     def __init__(
@@ -156,10 +159,11 @@ class PreprocessHeader(_message.Message):
         file_name: _builtins.str = ...,
         format: Global___ScanFormat.ValueType = ...,
         options: Global___PreprocessOptions | None = ...,
+        urgent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "format", b"format", "options", b"options"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "format", b"format", "options", b"options", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
