@@ -3,6 +3,7 @@
 # make test    every test, against a real Triton
 # make up      the serving system on this machine, until Ctrl-C
 # make bench   speed, as ratios against what you would use instead; kept in benchmarks/results
+# make faults  every part killed and overloaded many times; make soak  half an hour of load
 # make lint    style, types, and who may import whom
 # make setup   .venv with everything in it; the others do this by themselves
 
@@ -20,7 +21,7 @@ PARTS   := protocol client preprocess_service pacs_gateway model export deploy/l
 SOURCES := constraints.txt $(PARTS:%=%/pyproject.toml) $(wildcard model/setup.py model/CMakeLists.txt model/src/mamba_hunet/csrc/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down demo-pacs test bench up lint sanitize
+.PHONY: help setup demo demo-down demo-pacs test bench up lint faults soak sanitize
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -94,6 +95,18 @@ bench: setup
 	  { date -u '+%F %R UTC'; git describe --always --dirty; lscpu | sed -n 's/^Model name: *//p;s/^CPU(s): */CPUs: /p'; echo; \
 	    $(VENV)/bin/python "$$script"; } > "$$output.part" || exit 1; \
 	  mv "$$output.part" "$$output"; cat "$$output"; done
+
+# The long forms of the fault tests; an hour or more. What was counted goes to docs/results/faults.md.
+faults: $(VENV)/.ready-to-test
+	@tests/faults/long.sh
+
+# Half an hour of load on a stack of its own; what every process held goes to docs/results.
+soak: export HUNET_STATE_DIR := $(CURDIR)/out/soak-stack
+soak: setup
+	@$(HUNET) phantom -o out/phantom
+	@$(HUNET) up --detach --any-ports
+	@$(HUNET) load out/phantom/flair.nii.gz --soak-min 30 -o out/soak; status=$$?; $(HUNET) down; \
+	  cp out/soak/load.md docs/results/soak.md; exit $$status
 
 # The C++ core under sanitizers, longer than the tests take for it.
 sanitize:
