@@ -17,7 +17,7 @@ DEMO_SCAN = $(or $(SCAN),out/phantom/flair.nii.gz)
 # CPU builds of torch; where this index cannot be reached, whatever else pip is configured with is used.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-PARTS   := protocol client preprocess_service pacs_gateway model export deploy/local deploy/load
+PARTS   := protocol client preprocess_service pacs_gateway model export deploy/local deploy/load deploy/batch
 SOURCES := constraints.txt $(PARTS:%=%/pyproject.toml) $(wildcard model/setup.py model/CMakeLists.txt model/src/mamba_hunet/csrc/*)
 
 .DEFAULT_GOAL := help
@@ -39,7 +39,7 @@ $(VENV)/.ready: $(SOURCES)
 	@echo "setup 2/4: protocol, client, preprocessing service, PACS gateway"
 	@$(PIP) install --no-build-isolation --constraint constraints.txt -e protocol -e client -e preprocess_service -e pacs_gateway
 	@echo "setup 3/4: networks, and the selective scan compiled for this machine"
-	@$(PIP) install --no-build-isolation --constraint constraints.txt -e model -e 'export[export]' -e deploy/local -e deploy/load
+	@$(PIP) install --no-build-isolation --constraint constraints.txt -e model -e 'export[export]' -e deploy/local -e deploy/load -e deploy/batch
 	@echo "setup 4/4: Triton Inference Server"
 	@$(VENV)/bin/python -m hunet_local.install
 	@touch $@

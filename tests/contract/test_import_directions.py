@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("protocol", "model", "export", "preprocess_service", "client", "deploy/local", "deploy/load", "pacs_gateway")
+SOURCES = (
+    "protocol",
+    "model",
+    "export",
+    "preprocess_service",
+    "client",
+    "deploy/local",
+    "deploy/load",
+    "deploy/batch",
+    "pacs_gateway",
+)
 
 
 def lint_imports(pyproject: Path, python_path: list[Path]) -> subprocess.CompletedProcess[str]:

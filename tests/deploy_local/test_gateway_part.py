@@ -13,7 +13,7 @@ def configured(tmp_path):
     """`configured(dicom=..., archive=...)`: the gateway's configuration as the gateway reads it."""
 
     def configure(**peers):
-        gateway_part(choose_addresses({}, usual=False), "unet", tmp_path, tmp_path / "gateway.log", **peers)
+        gateway_part(choose_addresses({}, usual=False), "unet", tmp_path, None, tmp_path / "gateway.log", **peers)
         return read_configuration(configuration_file(tmp_path))
 
     return configure

@@ -233,6 +233,7 @@ class Orthanc:
             "DicomAet": "ORTHANC", "DicomPort": self.port, "HttpPort": self.http_port, "Plugins": plugins,
             "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomCheckCalledAet": True,
             "OverwriteInstances": True, "DicomAlwaysAllowFind": True, "DicomAlwaysAllowStore": True,
+            "DicomAlwaysAllowGet": True,
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}, "StableAge": 1, "ConcurrentJobs": 2,
         }  # fmt: skip
         self.config_file.write_text(json.dumps(settings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from mr_series import PATIENT_NAME, as_bytes, make_series
+from pydicom import dcmread
 
 pytestmark = pytest.mark.xdist_group("pacs")
 
@@ -11,6 +12,7 @@ pytestmark = pytest.mark.xdist_group("pacs")
 def test_a_study_that_orthanc_forwards_is_answered_in_the_same_study(orthanc, make_gateway, dcmtk, tmp_path):
     gateway = make_gateway(orthanc)
     series = make_series(slices=6)
+    (tmp_path / "retrieved").mkdir()
     files = []
     for number, dataset in enumerate(series):
         files.append(tmp_path / f"{number}.dcm")
@@ -36,5 +38,12 @@ def test_a_study_that_orthanc_forwards_is_answered_in_the_same_study(orthanc, ma
     assert {word for word in ("MR", "SR", "OT") if f"[{word}]" in (found.stdout + found.stderr).replace(" ", "")} == {
         "MR", "SR", "OT",
     }  # fmt: skip
+    got = dcmtk(
+        "getscu", "-S", "-aet", "DCMTK", "-aec", "ORTHANC", "-od", tmp_path / "retrieved",
+        "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study_uid}", "127.0.0.1", orthanc.port,
+    )  # fmt: skip
+    assert got.returncode == 0, got.stderr
+    retrieved = [dcmread(path) for path in (tmp_path / "retrieved").iterdir()]
+    assert sorted(one.Modality for one in retrieved) == ["MR"] * 6 + ["OT", "SR"]
     assert PATIENT_NAME.split("^")[0] not in gateway.log() + str(gateway.audit())
     assert [line["event"] for line in gateway.audit()] == ["study received", "results committed"]

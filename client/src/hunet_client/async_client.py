@@ -49,8 +49,10 @@ class AsyncSegmentationClient:
 
     async def __aenter__(self) -> Self:
         # gRPC binds a channel to the running event loop, so they are made here and not earlier.
-        self._preprocess = self._given_preprocess or GrpcPreprocessTransport(self.settings.preprocess_address)
-        self._inference = self._given_inference or TritonTransport(self.settings.triton_address)
+        self._preprocess = self._given_preprocess or GrpcPreprocessTransport(
+            self.settings.preprocess_address, self.settings.tls
+        )
+        self._inference = self._given_inference or TritonTransport(self.settings.triton_address, self.settings.tls)
         return self
 
     async def __aexit__(

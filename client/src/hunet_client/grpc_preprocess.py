@@ -25,14 +25,15 @@ from hunet_client.errors import (
 )
 from hunet_client.grpc_channel import CHANNEL_OPTIONS, START_THE_STACK
 from hunet_client.grpc_stream import exchange
+from hunet_client.tls import Tls, channel
 
 
 class GrpcPreprocessTransport:
     """One channel to a PreprocessService. Make it, use it and close it in one event loop."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tls: Tls | None = None) -> None:
         self.address = address
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = channel(address, tls, CHANNEL_OPTIONS)
         # The generated stub types itself for the blocking API; over an aio channel its calls are aio calls.
         self._stub: Any = preprocess_pb2_grpc.PreprocessServiceStub(self._channel)
 

@@ -3,7 +3,7 @@
 Where a value comes from, first found: an argument of `ClientSettings(...)`; an environment variable (`HUNET_`
 and the field's name in capitals, with `__` before a nested one: `HUNET_PREPROCESS_ADDRESS`,
 `HUNET_TIMEOUTS__SCAN_S`); for the two addresses the state file of the stack that `hunet up` started; the
-default written here.
+default written here. `HUNET_TLS__CA`, `HUNET_TLS__CERTIFICATE` and `HUNET_TLS__KEY` belong together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hunet_client.stack_state import StackState
+from hunet_client.tls import Tls
 
 
 class Timeouts(BaseModel):
@@ -50,6 +51,8 @@ class ClientSettings(BaseSettings):
 
     preprocess_address: str = "127.0.0.1:50051"
     triton_address: str = "127.0.0.1:8001"
+    # For both services; without it nothing is encrypted.
+    tls: Tls | None = None
     timeouts: Timeouts = Timeouts()
     retry: RetryPolicy = RetryPolicy()
     # Slices in one request to Triton, and requests under way at once: enough to keep its queue from running
@@ -79,4 +82,9 @@ class _RunningStack(PydanticBaseSettingsSource):
         state = StackState.read()
         if state is None:
             return {}
-        return {"preprocess_address": state.preprocess_address, "triton_address": state.triton_grpc_address}
+        tls = None if state.certificates is None else Tls.in_folder(state.certificates)
+        return {
+            "preprocess_address": state.preprocess_address,
+            "triton_address": state.triton_grpc_address,
+            "tls": tls,
+        }

@@ -26,6 +26,7 @@ class StackState(BaseModel):
     """One running stack. Addresses are `host:port`; `pid` is the supervisor's.
 
     ``gateway_dicom_address`` is there with a PACS gateway's DICOM node, ``archive_*`` with a local archive beside it.
+    ``certificates`` is the folder whose certificates the services ask for, where they do.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +43,7 @@ class StackState(BaseModel):
     gateway_dicom_address: str | None = None
     archive_dicom_address: str | None = None
     archive_http_address: str | None = None
+    certificates: Path | None = None
 
     @classmethod
     def read(cls) -> StackState | None:

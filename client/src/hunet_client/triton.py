@@ -22,6 +22,7 @@ from hunet_client.errors import (
 )
 from hunet_client.grpc_cancellation import own_cancellation
 from hunet_client.grpc_channel import CHANNEL_OPTIONS, START_THE_STACK
+from hunet_client.tls import Tls, channel_credentials
 from hunet_client.transport import SLICE_SIZE, Model, Priority
 
 INPUT = "SLICES"
@@ -36,9 +37,10 @@ _PRIORITY_LEVEL: dict[Priority, int] = {"urgent": 1, "routine": 2}
 class TritonTransport:
     """One channel to a Triton server. Make it, use it and close it in one event loop."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tls: Tls | None = None) -> None:
         self.address = address
-        self._client = InferenceServerClient(address, channel_args=CHANNEL_OPTIONS)
+        credentials = None if tls is None else channel_credentials(tls)
+        self._client = InferenceServerClient(address, creds=credentials, channel_args=CHANNEL_OPTIONS)
 
     async def connect(self, model: str, timeout_s: float) -> int:
         """Asks for the model's configuration until the server answers."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import signal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from preprocess_service.settings import ServiceSettings
 
 _log = logging.getLogger(__name__)
 _HEALTH_TIMEOUT_S = 5.0
+_PEM = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,6 +32,11 @@ def main() -> None:
 @main.command()
 @click.option("--address", help="Where to listen, host:port; port 0 takes a free one.  [127.0.0.1:50051]")
 @click.option("--metrics-address", help="Where to answer Prometheus.  [127.0.0.1:50052]")
+@click.option("--tls-certificate", help="Certificate of both listeners, PEM; with --tls-key.  [none: not encrypted]")
+@click.option("--tls-key", help="Its key, PEM.")
+@click.option(
+    "--tls-ca", help="Callers must show a certificate that this authority signed, PEM.  [none: anybody may call]"
+)
 @click.option("--max-scans", type=int, help="Scans in work at once.  [number of cores]")
 @click.option("--max-waiting-scans", type=int, help="Scans that may wait for a place.  [16]")
 @click.option("--max-scan-bytes", type=int, help="Largest file that is accepted.  [512 MiB]")
@@ -56,9 +63,12 @@ def serve(**options: Any) -> None:
 
 @main.command()
 @click.option("--address", required=True, help="A service's gRPC address, host:port.")
-def check(address: str) -> None:
+@click.option("--tls-ca", type=_PEM, help="Authority that signed its certificate; with TLS.")
+@click.option("--tls-certificate", type=_PEM, help="Ours, where it asks for one.")
+@click.option("--tls-key", type=_PEM, help="Its key.")
+def check(address: str, tls_ca: Path | None, tls_certificate: Path | None, tls_key: Path | None) -> None:
     """Asks a running service for its health. Exit code 1 unless it serves; for containers' health checks."""
-    with grpc.insecure_channel(address) as channel:
+    with _channel(address, tls_ca, tls_certificate, tls_key) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(), timeout=_HEALTH_TIMEOUT_S
@@ -69,6 +79,13 @@ def check(address: str) -> None:
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
         raise click.ClickException(f"{address}: {status}")
     click.echo(status)
+
+
+def _channel(address: str, ca: Path | None, certificate: Path | None, key: Path | None) -> grpc.Channel:
+    if ca is None:
+        return grpc.insecure_channel(address)
+    pair = [None if path is None else path.read_bytes() for path in (key, certificate)]
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca.read_bytes(), *pair))
 
 
 async def _serve(settings: ServiceSettings) -> None:

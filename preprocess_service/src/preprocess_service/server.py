@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Thread
+from typing import Any
 from wsgiref.simple_server import WSGIServer
 
 import grpc
@@ -55,13 +56,24 @@ class PreprocessServer:
         """
         host, _ = _split(self._settings.address)
         metrics_host, metrics_port = _split(self._settings.metrics_address)
-        bound_port = self._server.add_insecure_port(self._settings.address)
-        self.address = f"{host}:{bound_port}"
-        self._metrics_server = start_http_server(metrics_port, metrics_host, registry=self.metrics.registry)
+        self.address = f"{host}:{self._listen()}"
+        self._metrics_server = start_http_server(
+            metrics_port, metrics_host, registry=self.metrics.registry, **_metrics_tls(self._settings)
+        )
         self.metrics_address = f"{metrics_host}:{self._metrics_server[0].server_port}"
         await self._server.start()
         for name in ("", SERVICE_NAME):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def _listen(self) -> int:
+        """The port that it listens on."""
+        settings = self._settings
+        if settings.tls_certificate is None or settings.tls_key is None:
+            return self._server.add_insecure_port(settings.address)
+        pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
+        ca = None if settings.tls_ca is None else settings.tls_ca.read_bytes()
+        credentials = grpc.ssl_server_credentials([pair], ca, require_client_auth=ca is not None)
+        return self._server.add_secure_port(settings.address, credentials)
 
     async def stop(self) -> None:
         """Turns new calls away, lets running ones finish within the grace time, then cancels them."""
@@ -73,6 +85,16 @@ class PreprocessServer:
             http_server.shutdown()
             http_server.server_close()
             thread.join()
+
+
+def _metrics_tls(settings: ServiceSettings) -> dict[str, Any]:
+    """Arguments of prometheus_client.start_http_server."""
+    if settings.tls_certificate is None:
+        return {}
+    files = {"certfile": str(settings.tls_certificate), "keyfile": str(settings.tls_key)}
+    if settings.tls_ca is None:
+        return files
+    return files | {"client_cafile": str(settings.tls_ca), "client_auth_required": True}
 
 
 def _split(address: str) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pydantic import Field
+from pydantic import Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from preprocess_service.pipeline.scan import Limits
@@ -23,6 +23,10 @@ class ServiceSettings(BaseSettings):
 
     address: str = "127.0.0.1:50051"
     metrics_address: str = "127.0.0.1:50052"
+    # PEM files, for both listeners. With `tls_ca`, callers must show a certificate that it signed.
+    tls_certificate: FilePath | None = None
+    tls_key: FilePath | None = None
+    tls_ca: FilePath | None = None
     max_scans: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     max_waiting_scans: int = Field(default=16, ge=0)
     retry_after_s: float = Field(default=2.0, gt=0)
@@ -33,6 +37,14 @@ class ServiceSettings(BaseSettings):
     max_decompressed_bytes: int = Field(default=_LIMITS.max_decompressed_bytes, gt=0)
     max_voxels: int = Field(default=_LIMITS.max_voxels, gt=0)
     max_dimension: int = Field(default=_LIMITS.max_dimension, gt=0)
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> ServiceSettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: give both or neither")
+        if self.tls_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_ca asks callers for certificates: give tls_certificate and tls_key too")
+        return self
 
     @property
     def max_restores(self) -> int:

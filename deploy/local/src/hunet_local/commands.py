@@ -26,7 +26,15 @@ import click
     "gateway-http; with --pacs gateway-dicom, archive-dicom, archive-http.",
 )
 @click.option("--pacs", is_flag=True, help="With a DICOM node, and an Orthanc that sends it studies, where installed.")
-def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...], pacs: bool) -> None:
+@click.option(
+    "--tls",
+    "certificates",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    help="Folder of `hunet certificates`: Triton and preprocessing then ask their callers for one.",
+)
+def up(
+    detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...], pacs: bool, certificates: Path | None
+) -> None:
     """Start Triton, the preprocessing service and the web page on this machine.
 
     Installs Triton and exports the models where that has not been done, waits until a real inference has
@@ -51,11 +59,35 @@ def up(detach: bool, models: str, any_ports: bool, addresses: tuple[str, ...], p
         from hunet_local.detach import run_detached
 
         arguments = [f"--models={','.join(chosen)}", *(f"--address={address}" for address in addresses)]
-        run_detached([*arguments, *["--any-ports"] * any_ports, *["--pacs"] * pacs], click.echo)
+        arguments += ["--any-ports"] * any_ports + ["--pacs"] * pacs
+        run_detached([*arguments, *([f"--tls={certificates}"] if certificates else [])], click.echo)
         return
     from hunet_local.stack import Stack
 
-    Stack(chosen, choose_addresses(given, usual=not any_ports), click.echo, pacs=pacs).run()
+    Stack(chosen, choose_addresses(given, usual=not any_ports), click.echo, pacs=pacs, certificates=certificates).run()
+
+
+@click.command(short_help="Make certificates for services and their callers.")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--days", type=click.IntRange(min=1), default=365, show_default=True, help="For how long they are valid.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    default=("localhost", "127.0.0.1", "triton", "preprocess", "gateway"),
+    show_default=True,
+    help="By what servers are called; may be given several times.",
+)
+def certificates(folder: Path, days: int, names: tuple[str, ...]) -> None:
+    """Make an authority, and a certificate for servers and one for clients, in FOLDER.
+
+    `hunet up --tls FOLDER` serves with them; clients on this machine find them by themselves, others by HUNET_TLS__CA,
+    HUNET_TLS__CERTIFICATE and HUNET_TLS__KEY. For one machine and for trying: a hospital has an authority of its own.
+    """
+    from hunet_local.certificates import make_certificates
+
+    make_certificates(folder, days, names)
+    click.echo(f"{folder}: ca.pem, server.pem, client.pem and their keys, valid {days} days")
 
 
 @click.command(short_help="Ask the running stack whether it answers.")
@@ -107,10 +139,11 @@ def canary(triton_address: str, repository: Path) -> None:
     """Ask every model of a repository for an answer that is known.
 
     For health checks: a server that calls itself ready can still be unable to compute. Exit code 0 when all answer
-    rightly, 4 when not.
+    rightly, 4 when not. With TLS, HUNET_TLS__CA, HUNET_TLS__CERTIFICATE and HUNET_TLS__KEY say how to call.
     """
     import asyncio
 
+    from hunet_client import ClientSettings
     from hunet_client.errors import ServiceUnavailableError
 
     from hunet_local.models import VERSION
@@ -121,7 +154,7 @@ def canary(triton_address: str, repository: Path) -> None:
         raise ServiceUnavailableError(str(repository), "holds no exported model", "Run `hunet export` first.")
     canaries = {model: Canary.read(repository / model / VERSION) for model in models}
     try:
-        asyncio.run(TritonProbe(triton_address, canaries).check_ready())
+        asyncio.run(TritonProbe(triton_address, canaries, ClientSettings().tls).check_ready())
     except NotAnsweringError as exc:
         raise ServiceUnavailableError(triton_address, str(exc), "See Triton's log.") from exc
     click.echo(f"{', '.join(models)}: right")

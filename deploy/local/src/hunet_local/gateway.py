@@ -31,6 +31,13 @@ preprocess_address = "{preprocess}"
 triton_address = "{triton}"
 """
 
+_TLS = """
+[processing.tls]
+ca = "{certificates}/ca.pem"
+certificate = "{certificates}/client.pem"
+key = "{certificates}/client-key.pem"
+"""
+
 # Studies from this machine alone, which arrive in one go: nobody waits long for more of them.
 _DICOM_NODE = """
 [node]
@@ -65,15 +72,25 @@ def configuration_file(folder: Path) -> Path:
     return folder / "gateway.toml"
 
 
-def gateway_part(addresses: Addresses, model: str, folder: Path, log_file: Path, *, dicom: bool, archive: bool) -> Part:
+def gateway_part(
+    addresses: Addresses,
+    model: str,
+    folder: Path,
+    certificates: Path | None,
+    log_file: Path,
+    *,
+    dicom: bool,
+    archive: bool,
+) -> Part:
     """Writes the gateway's configuration into `folder`, where its storage lies too and outlasts the stack.
 
     Args:
+        certificates: their folder, where the services ask for them.
         dicom: with the DICOM node.
         archive: results go to the local archive; without it they are on the web page alone.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    template = _CONFIGURATION + _DICOM_NODE * dicom + _TO_ARCHIVE * archive
+    template = _CONFIGURATION + _TLS * (certificates is not None) + _DICOM_NODE * dicom + _TO_ARCHIVE * archive
     text = template.format(
         root=folder / "storage",
         ae_title=AE_TITLE,
@@ -85,6 +102,7 @@ def gateway_part(addresses: Addresses, model: str, folder: Path, log_file: Path,
         archive_ae_title=ARCHIVE_AE_TITLE,
         visitor_ae_title=VISITOR_AE_TITLE,
         archive_port=addresses.archive_dicom.port,
+        certificates=certificates,
     )
     write_atomically(configuration_file(folder), text.encode())
     return Part(

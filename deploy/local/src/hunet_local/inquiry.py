@@ -14,6 +14,7 @@ from filelock import Timeout
 from hunet_client.errors import HunetError
 from hunet_client.stack_state import StackState
 
+from hunet_local.certificates import client_tls
 from hunet_local.models import VERSION
 from hunet_local.probes import Canary, HttpProbe, NotAnsweringError, PreprocessProbe, TritonProbe
 from hunet_local.records import SupervisorRecord, clear_dead_stack, is_running, stack_lock, state_folder
@@ -85,8 +86,9 @@ def inquire() -> Inquiry:
 
 async def _ask(state: StackState) -> Inquiry:
     versions = {model: state_folder() / "models" / model / VERSION for model in state.models}
-    preprocess = PreprocessProbe(state.preprocess_address)
-    triton = TritonProbe(state.triton_grpc_address, {model: Canary.read(path) for model, path in versions.items()})
+    tls, canaries = client_tls(state.certificates), {model: Canary.read(path) for model, path in versions.items()}
+    preprocess = PreprocessProbe(state.preprocess_address, tls)
+    triton = TritonProbe(state.triton_grpc_address, canaries, tls)
     problems = {
         "preprocess": await _problem(preprocess.check_ready()),
         "triton": await _problem(triton.check_server()),

@@ -6,12 +6,22 @@ import sys
 from pathlib import Path
 
 from hunet_local.addresses import Addresses
+from hunet_local.certificates import client_tls
 from hunet_local.parts import Part
 from hunet_local.probes import PreprocessProbe
 
 
-def preprocess_part(addresses: Addresses, log_file: Path) -> Part:
-    """The gRPC service; ready when its health service says that it serves."""
+def preprocess_part(addresses: Addresses, certificates: Path | None, log_file: Path) -> Part:
+    """The gRPC service; ready when its health service says that it serves. certificates: their folder, with TLS."""
+    tls = (
+        ()
+        if certificates is None
+        else (
+            f"--tls-certificate={certificates / 'server.pem'}",
+            f"--tls-key={certificates / 'server-key.pem'}",
+            f"--tls-ca={certificates / 'ca.pem'}",
+        )
+    )
     return Part(
         name="preprocess",
         command=(
@@ -21,8 +31,9 @@ def preprocess_part(addresses: Addresses, log_file: Path) -> Part:
             "serve",
             f"--address={addresses.preprocess}",
             f"--metrics-address={addresses.preprocess_metrics}",
+            *tls,
         ),
-        probe=PreprocessProbe(addresses.preprocess.reachable),
+        probe=PreprocessProbe(addresses.preprocess.reachable, client_tls(certificates)),
         log_file=log_file,
         start_timeout_s=60.0,
         stop_timeout_s=25.0,

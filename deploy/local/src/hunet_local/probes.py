@@ -15,6 +15,7 @@ import grpc
 import numpy as np
 import tritonclient.grpc.aio as triton
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hunet_client.tls import Tls, channel, channel_credentials
 from tritonclient.utils import InferenceServerException
 
 ANSWER_TIMEOUT_S = 10.0
@@ -46,14 +47,15 @@ class Probe(Protocol):
 class PreprocessProbe:
     """Asks the preprocessing service's standard health service."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tls: Tls | None = None) -> None:
         self._address = address
+        self._tls = tls
 
     async def check_ready(self) -> None:
         request = health_pb2.HealthCheckRequest()
-        async with grpc.aio.insecure_channel(self._address) as channel:
+        async with channel(self._address, self._tls) as to_service:
             try:
-                answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=ANSWER_TIMEOUT_S)
+                answer = await health_pb2_grpc.HealthStub(to_service).Check(request, timeout=ANSWER_TIMEOUT_S)
             except grpc.aio.AioRpcError as exc:
                 raise NotAnsweringError(f"{exc.code().name}: {exc.details()}") from exc
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
@@ -100,8 +102,9 @@ class Canary:
 class TritonProbe:
     """Asks every model its canary: a server that calls itself healthy can still be unable to compute."""
 
-    def __init__(self, address: str, canaries: Mapping[str, Canary]) -> None:
+    def __init__(self, address: str, canaries: Mapping[str, Canary], tls: Tls | None = None) -> None:
         self._address = address
+        self._credentials = None if tls is None else channel_credentials(tls)
         self._canaries = canaries
         self._answered: dict[str, int] = {}
         # Models that share the cores take turns: each of the others may have a batch before this answer.
@@ -130,7 +133,7 @@ class TritonProbe:
 
     @asynccontextmanager
     async def _asking(self, whom: str) -> AsyncIterator[triton.InferenceServerClient]:
-        async with triton.InferenceServerClient(self._address) as client:
+        async with triton.InferenceServerClient(self._address, creds=self._credentials) as client:
             try:
                 yield client
             except InferenceServerException as exc:

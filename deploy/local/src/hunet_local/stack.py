@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from filelock import Timeout
 from hunet_client.errors import HunetError
@@ -39,15 +40,23 @@ class Stack:
     """The parts for these models at these addresses. `say` is told about each event, one line at a time.
 
     The gateway segments by the first model. With `pacs` it has a DICOM node, and where Orthanc is installed, a local
-    archive beside it.
+    archive beside it. With `certificates`, a folder that `hunet certificates` made, Triton and preprocessing ask their
+    callers for one.
     """
 
     def __init__(
-        self, models: tuple[str, ...], addresses: Addresses, say: Callable[[str], None], *, pacs: bool = False
+        self,
+        models: tuple[str, ...],
+        addresses: Addresses,
+        say: Callable[[str], None],
+        *,
+        pacs: bool = False,
+        certificates: Path | None = None,
     ) -> None:
         self._models = models
         self._addresses = addresses
         self._pacs = pacs
+        self._certificates = certificates
         self._orthanc = find_orthanc() if pacs else None
         self._say = say
         self._stack_id = secrets.token_hex(4)
@@ -86,19 +95,21 @@ class Stack:
         ensure_exported(home, self._models, self._say)
         repository = copy_models(home, self._models, folder / "models")
         parts = [
-            preprocess_part(self._addresses, folder / "logs" / "preprocess.log"),
+            preprocess_part(self._addresses, self._certificates, folder / "logs" / "preprocess.log"),
             triton_part(
                 runtime,
                 repository,
                 self._models,
                 self._addresses,
                 self._stack_id,
+                self._certificates,
                 folder / "logs" / "triton.log",
             ),
             gateway_part(
                 self._addresses,
                 self._models[0],
                 folder / "gateway",
+                self._certificates,
                 folder / "logs" / "gateway.log",
                 dicom=self._pacs,
                 archive=self._orthanc is not None,
@@ -139,6 +150,7 @@ class Stack:
             gateway_http_address=addresses.gateway_http.reachable,
             gateway_dicom_address=addresses.gateway_dicom.reachable if self._pacs else None,
             archive_dicom_address=addresses.archive_dicom.reachable if self._orthanc else None,
+            certificates=self._certificates,
             archive_http_address=addresses.archive_http.reachable if self._orthanc else None,
         )
 

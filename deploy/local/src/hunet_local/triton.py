@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hunet_local.addresses import Addresses
+from hunet_local.certificates import client_tls
 from hunet_local.install import TritonRuntime
 from hunet_local.leftovers import shared_memory_prefix
 from hunet_local.models import VERSION
@@ -32,18 +33,35 @@ def triton_part(
     models: tuple[str, ...],
     addresses: Addresses,
     stack_id: str,
+    certificates: Path | None,
     log_file: Path,
 ) -> Part:
-    """The server for the models of a repository; ready when each has answered its canary rightly."""
+    """The server for the models of a repository; ready when each has answered its canary rightly.
+
+    certificates: their folder, with TLS; then only gRPC is served, since Triton's HTTP knows no TLS, and metrics.
+    """
     canaries = {model: Canary.read(repository / model / VERSION) for model in models}
     return Part(
         name="triton",
-        command=_command(runtime, repository, models, addresses, stack_id),
+        command=(*_command(runtime, repository, models, addresses, stack_id), *_tls(certificates)),
         environment={**runtime.environment(), **_FOR_TORCH},
-        probe=TritonProbe(addresses.triton_grpc.reachable, canaries),
+        probe=TritonProbe(addresses.triton_grpc.reachable, canaries, client_tls(certificates)),
         log_file=log_file,
         start_timeout_s=_START_TIMEOUT_S * len(models),
         stop_timeout_s=_EXIT_TIMEOUT_S + 5.0,
+    )
+
+
+def _tls(certificates: Path | None) -> tuple[str, ...]:
+    if certificates is None:
+        return ()
+    return (
+        "--allow-http=false",
+        "--grpc-use-ssl=true",
+        "--grpc-use-ssl-mutual=true",
+        f"--grpc-server-cert={certificates / 'server.pem'}",
+        f"--grpc-server-key={certificates / 'server-key.pem'}",
+        f"--grpc-root-cert={certificates / 'ca.pem'}",
     )
 
 

@@ -145,6 +145,8 @@ class Processing(Section):
     min_lesion_ml: float = Field(default=0.01, ge=0.0)
     preprocess_address: str | None = None
     triton_address: str | None = None
+    # For both; they ask for certificates, so all three files are needed.
+    tls: ClientTls | None = None
 
 
 class Sender(Section):

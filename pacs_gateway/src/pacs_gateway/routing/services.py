@@ -10,9 +10,12 @@ from pacs_gateway.routing.configuration import Processing
 
 
 def client_settings(processing: Processing) -> ClientSettings:
-    """The configured addresses, or else those that the client finds by itself (environment, `hunet up`)."""
+    """As configured, or else as the client finds them by itself (environment, `hunet up`)."""
     addresses: dict[str, Any] = {
         "preprocess_address": processing.preprocess_address,
         "triton_address": processing.triton_address,
     }
-    return ClientSettings(**{name: address for name, address in addresses.items() if address is not None})
+    found = {name: address for name, address in addresses.items() if address is not None}
+    if processing.tls is not None:
+        found["tls"] = processing.tls.model_dump()
+    return ClientSettings(**found)

@@ -1,0 +1,78 @@
+"""An archive is segmented once, goes on where it stopped, and says what failed."""
+
+from __future__ import annotations
+
+import csv
+import os
+
+import nibabel
+import pytest
+from distributed import LocalCluster
+from hunet_batch.archive import find_scans
+from hunet_client.errors import InputError
+from mamba_hunet.phantom import PhantomSettings, make_phantom
+from mamba_hunet.phantom.dicom_series import write_mr_series
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """Two NIfTI scans in folders of their own, a DICOM series, and a file that is no scan."""
+    folder = tmp_path_factory.mktemp("archive")
+    phantom = make_phantom(PhantomSettings(), slices=range(12, 40))
+    image = nibabel.Nifti1Image(phantom.flair, phantom.affine)
+    for name in ("one/flair.nii.gz", "two/flair.nii.gz"):
+        (folder / name).parent.mkdir()
+        nibabel.save(image, folder / name)
+    write_mr_series(folder / "three", phantom.flair, phantom.affine)
+    (folder / "four").mkdir()
+    (folder / "four" / "broken.nii.gz").write_bytes(b"no scan")
+    return folder
+
+
+def test_every_scan_has_its_results_and_its_row(running_stack, archive, tmp_path):
+    run = running_stack.hunet("batch", str(archive), "-o", str(tmp_path))
+    assert run.returncode == 3, run.stderr
+    assert "3 done, 0 known, 1 failed" in run.stdout
+    assert sorted(str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("mask.nii.gz")) == [
+        "one/flair", "three", "two/flair",
+    ]  # fmt: skip
+    rows = list(csv.DictReader((tmp_path / "batch.csv").open()))
+    by_state = {state: [row for row in rows if row["state"] == state] for state in ("done", "failed")}
+    assert all(int(row["lesion_count"]) > 0 for row in by_state["done"])
+    (failed,) = by_state["failed"]
+    assert "broken.nii.gz" in failed["error"]
+    assert all("esearch use only" in row["notice"] for row in rows)
+
+    again = running_stack.hunet("batch", str(archive), "-o", str(tmp_path))
+    assert "0 done, 3 known, 1 failed" in again.stdout
+
+
+def test_a_cluster_does_the_same(running_stack, archive, tmp_path):
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        scheduler = cluster.scheduler_address.removeprefix("tcp://")
+        run = running_stack.hunet("batch", str(archive), "-o", str(tmp_path), "--scheduler", scheduler)
+    assert "3 done, 0 known, 1 failed" in run.stdout, run.stderr
+
+
+def test_a_scan_that_has_changed_since_is_not_known(tmp_path):
+    scan, report = tmp_path / "archive" / "scan.nii.gz", tmp_path / "out" / "scan" / "report.json"
+    for path in (scan, report):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (found,) = find_scans(tmp_path / "archive", tmp_path / "out")
+    assert found.results == report.parent
+    assert found.is_done
+    os.utime(scan, (report.stat().st_mtime + 10,) * 2)
+    assert not found.is_done
+
+
+def test_results_within_the_archive_are_no_scans(tmp_path):
+    for name in ("scan.nii.gz", "results/scan/mask.nii.gz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [one.scan.name for one in find_scans(tmp_path, tmp_path / "results")] == ["scan.nii.gz"]
+
+
+def test_an_archive_without_scans_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="holds no scan"):
+        find_scans(tmp_path, tmp_path / "out")
