@@ -35,10 +35,11 @@ STACK_FIXTURES = {"start_stack", "running_stack"}
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test with a real stack goes to one worker: they share the stack, and the cores are few."""
+    """Tests with a real stack share it, and so a worker: those of the gateway one, all others another."""
     for item in items:
         if STACK_FIXTURES & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+            group = "gateway stack" if "pacs_gateway" in item.path.parts else "stack"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -101,27 +102,33 @@ class LocalStack:
         return (self.state_folder / "logs" / "stack.log").read_text()
 
 
-@pytest.fixture(scope="session")
-def start_stack(tmp_path_factory) -> Iterator[Callable[..., LocalStack]]:
-    """Starts a stack of the test's own; whatever still runs at the end of the session is stopped.
-
-    It serves Mamba-HUNet from the checkout, or other models from a home of the test's own; `options` are `hunet up`'s.
-    """
-    stacks: list[LocalStack] = []
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LocalStack]]:
+    """A function that starts a stack; what still runs of them at the end is stopped."""
+    started: list[LocalStack] = []
 
     def start(
         models: Sequence[str] = ("mamba_hunet",), home: Path | None = None, options: Sequence[str] = ()
     ) -> LocalStack:
-        stacks.append(LocalStack(tmp_path_factory.mktemp("stack"), models, home, options))
-        stacks[-1].up()
-        return stacks[-1]
+        started.append(LocalStack(tmp_path_factory.mktemp("stack"), models, home, options))
+        started[-1].up()
+        return started[-1]
 
     yield start
-    for stack in stacks:
+    for stack in started:
         stack.hunet("down")
 
 
+@pytest.fixture(scope="module")
+def start_stack(tmp_path_factory) -> Iterator[Callable[..., LocalStack]]:
+    """Starts a stack of the test's own, which ends with its module: each takes gigabytes.
+
+    It serves Mamba-HUNet from the checkout, or other models from a home of the test's own; `options` are `hunet up`'s.
+    """
+    yield from stacks(tmp_path_factory)
+
+
 @pytest.fixture(scope="session")
-def running_stack(start_stack) -> LocalStack:
+def running_stack(tmp_path_factory) -> Iterator[LocalStack]:
     """The stack that tests share; a test that harms it takes one from `start_stack` instead."""
-    return start_stack()
+    for start in stacks(tmp_path_factory):
+        yield start()

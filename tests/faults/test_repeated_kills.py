@@ -34,11 +34,15 @@ def scan_path(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def harmed_stack(start_stack):
+    return start_stack()
+
+
 @pytest.fixture
-def stack(start_stack, monkeypatch):
-    started = start_stack()
-    monkeypatch.setenv("HUNET_STATE_DIR", str(started.state_folder))
-    return started
+def stack(harmed_stack, monkeypatch):
+    monkeypatch.setenv("HUNET_STATE_DIR", str(harmed_stack.state_folder))
+    return harmed_stack
 
 
 class Callers:

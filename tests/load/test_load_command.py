@@ -20,7 +20,7 @@ def scan(tmp_path_factory):
 def test_a_short_load_finds_saturation_and_reports_each_offered_load(running_stack, scan, tmp_path):
     run = running_stack.hunet(
         "load", scan, "-o", str(tmp_path), "--slices", "4", "--share", "0.5", "--share", "1.5",
-        "--probe-s", "2", "--duration-s", "6", "--json",
+        "--probe-s", "1", "--duration-s", "4", "--json",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
@@ -38,7 +38,7 @@ def test_a_short_load_finds_saturation_and_reports_each_offered_load(running_sta
 
 def test_a_short_soak_looks_at_every_process(running_stack, scan, tmp_path):
     run = running_stack.hunet(
-        "load", scan, "-o", str(tmp_path), "--slices", "4", "--probe-s", "2", "--soak-min", "0.25"
+        "load", scan, "-o", str(tmp_path), "--slices", "4", "--probe-s", "1", "--soak-min", "0.15"
     )
     # So short a soak is all warming up: memory may still grow.
     assert run.returncode in (0, 1), run.stderr

@@ -45,6 +45,19 @@ def test_a_gateway_killed_at_every_state_ends_each_study_once(orthanc, make_gate
     assert len(orthanc.instances("SR")) == studies
 
 
+def test_a_gateway_killed_while_a_study_arrives_ends_it_once(orthanc, make_gateway):
+    gateway = make_gateway(orthanc, quiet_s=2.0)
+    for number in range(KILLS):
+        series = make_series(f"killed at received, {number}", slices=4)
+        assert set(gateway.send(series)) == {0}
+        assert gateway.jobs()[-1]["state"] == "received"
+        gateway.kill()
+        gateway.start()
+        gateway.wait_for_jobs(["done"] * (number + 1))
+        assert len(orthanc.instances("SR", series[0].StudyInstanceUID)) == 1
+    assert len(orthanc.instances("SR")) == KILLS
+
+
 def test_studies_shuffled_doubled_cut_off_and_late_are_neither_lost_nor_doubled(orthanc, make_gateway):
     gateway = make_gateway(orthanc, quiet_s=2.0)
     on_time = [dataset for number in range(STUDIES) for dataset in make_series(f"cut {number}", SLICES - 1)]

@@ -32,8 +32,9 @@ WIDE = {"width": 1280, "height": 800}
 SLICES = range(12, 40)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Ends with its module: while Playwright runs, no other test of this process can run an event loop."""
     chromium = shutil.which("chromium")
     assert chromium, "chromium is missing: apt-get install chromium"
     with sync_playwright() as playwright:
@@ -42,7 +43,7 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def contexts(browser):
     """`contexts(...)`: a context with these options, the same each time, so that scripts are read and compiled once."""
     made = {}
@@ -161,7 +162,7 @@ def study_page(open_page, api, study):
     return page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reading(contexts, api, study):
     """The study's page, open for as long as tests read it; and what the browser complained of."""
     page, complaints = contexts(WIDE, "dark", False).new_page(), []
