@@ -2,7 +2,6 @@
 # The long forms of the fault tests, and what they counted in docs/results/faults.md. An hour or more.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-export HUNET_STUB_KILLS=20 HUNET_STACK_KILLS=10
 report=docs/results/faults.md
 {
   echo "# Fault tests, long form"
@@ -10,7 +9,7 @@ report=docs/results/faults.md
   echo "$(date -u '+%F %R UTC'), commit $(git rev-parse --short HEAD), $(nproc) CPUs. By \`make faults\`. Research use only."
   echo
   echo '```'
-  .venv/bin/python -m pytest -n0 -s -v tests/faults
+  .venv/bin/python -m pytest -n0 -s -v tests/faults tests/faults/repeated_kills.py
   tests/pacs_gateway/faults.sh -v
   echo '```'
 } | tee "$report.part"

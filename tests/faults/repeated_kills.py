@@ -1,6 +1,6 @@
 """Killed again and again under load: seen soon, back soon, nothing lost, nothing left.
 
-HUNET_STUB_KILLS=20 and HUNET_STACK_KILLS=10 give the long form (`make faults`).
+The long form (`make faults`) of what test_kill_parts.py and tests/e2e/test_stack_lifecycle.py do once.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from mamba_hunet.phantom import make_phantom, random_settings
 
 pytestmark = pytest.mark.slow
 
-STUB_KILLS = int(os.environ.get("HUNET_STUB_KILLS", "1"))
-STACK_KILLS = int(os.environ.get("HUNET_STACK_KILLS", "1"))
+STUB_KILLS = int(os.environ.get("HUNET_STUB_KILLS", "20"))
+STACK_KILLS = int(os.environ.get("HUNET_STACK_KILLS", "10"))
 PATIENCE_S = 300
 
 
