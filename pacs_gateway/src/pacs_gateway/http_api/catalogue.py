@@ -38,7 +38,8 @@ class Catalogue:
 
     def page(self, state: State | None, before: datetime | None, limit: int) -> list[Study]:
         """The newest that are in this state and came before this time."""
-        before_s = None if before is None else before.timestamp()
+        # The cursor's time is rounded to the microsecond: what rounds to it has been on the page before.
+        before_s = None if before is None else before.timestamp() - 0.5e-6
         uploads = self._ledgers.uploads.page(state=state, before=before_s, limit=limit)
         revisions = self._ledgers.revisions.page(state=state, before=before_s, limit=limit)
         studies = [*map(self._of_upload, uploads), *map(self._of_revision, revisions)]
