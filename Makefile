@@ -88,7 +88,12 @@ lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: setup
+$(VENV)/.ready-to-bench: $(VENV)/.ready benchmarks/requirements.txt
+	@echo "setup for benchmarks: what they compare with"
+	@$(PIP) install --constraint constraints.txt -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(VENV)/.ready-to-bench
 	@mkdir -p benchmarks/results
 	@for script in benchmarks/*.py; do \
 	  echo "== $$script"; output="benchmarks/results/$$(basename "$$script" .py).txt"; \

@@ -2,9 +2,11 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
+from mamba_hunet.memory import keep_freed_memory
 from mamba_hunet.selective_scan import selective_scan, selective_scan_2d_ref, selective_scan_ref
 from rich.console import Console
 from rich.table import Table
@@ -50,14 +52,21 @@ def random_images(batch: int, height: int, width: int, channels: int, dt_rank: i
     ]
 
 
-def median_ms(function: Callable[..., object], *arguments: object, repeats: int) -> float:
-    function(*arguments)
-    times_ms = []
+def medians_ms(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median time of each call, taken in turns, so that whatever else the machine does meets all alike."""
+    times_ms: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
     for _ in range(repeats):
-        start = time.perf_counter()
-        function(*arguments)
-        times_ms.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times_ms)
+        for name, call in calls.items():
+            began = time.perf_counter()
+            call()
+            times_ms[name].append((time.perf_counter() - began) * 1e3)
+    return {name: statistics.median(times) for name, times in times_ms.items()}
+
+
+def median_ms(function: Callable[..., object], *arguments: object, repeats: int) -> float:
+    return medians_ms({"": partial(function, *arguments)}, repeats)[""]
 
 
 def largest_error(actual: Tensor, expected: Tensor) -> float:
@@ -145,6 +154,7 @@ def compare_images(setting: str) -> Table:
 
 
 def main() -> None:
+    keep_freed_memory()
     torch.manual_seed(0)
     setting = f"{torch.ops.mamba_hunet.selective_scan_isas()[0]}, {torch.get_num_threads()} threads, medians"
     for compare in (compare_sequences, compare_images):

@@ -1,73 +1,83 @@
-"""What serving costs: slices a second through Triton at saturation, against the same program called in one process.
+"""What serving costs: the real `perf_analyzer` against Triton, beside the same program called in one process.
 
-    .venv/bin/python benchmarks/serving.py [--slices 240] [--batch 4] [--in-flight 6]
+    .venv/bin/python benchmarks/serving.py [--batches 1 2 4 8 16] [--callers 1 2 4 8 16]
 
 Starts a stack of its own on free ports, and stops it before the network is measured alone. Alone it may use every core,
-and of several batch sizes the best counts.
+and of the batch sizes the best counts. Draws `benchmarks/results/serving.png`.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import os
-import queue
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
-import tritonclient.grpc as triton
 from hunet_client.home import MODEL_REPOSITORY, find_home
 from hunet_client.stack_state import StackState
+from rich.console import Console
+from rich.table import Table
 
 MODEL = "mamba_hunet"
-OUTPUT = "LESION_PROBABILITY"
-ALONE_BATCH_SIZES = (1, 4, 8, 16)
+HERE = Path(__file__).parent
+BATCHES = CALLERS = (1, 2, 4, 8, 16)
 TARGET_RATIO = 0.95
-TIMEOUT_S = 600
+# Windows of time would hold less than one answer of a large batch.
+REQUESTS_IN_WINDOW, SLICES_IN_WINDOW = 16, 160
+OUTPUT_BYTES_A_SLICE = 256 * 256 * 4
 
 
-def served_slices_per_s(address: str, slices: int, batch: int, in_flight: int) -> float:
-    """Keeps `in_flight` requests of `batch` slices under way until so many slices have been answered."""
-    ended: queue.Queue = queue.Queue()
-    request = triton.InferInput("SLICES", (batch, 1, 256, 256), "FP32")
-    request.set_data_from_numpy(make_slices(batch))
-    outputs = [triton.InferRequestedOutput(OUTPUT)]
-    with triton.InferenceServerClient(address) as client:
-        send = partial(client.async_infer, MODEL, [request], lambda result, error: ended.put(error), outputs=outputs)
-        for _ in range(in_flight):
-            send()
-        # The first answers come from a server that is not saturated yet.
-        for _ in range(in_flight):
-            take(ended)
-            send()
-        began = time.perf_counter()
-        for _ in range(slices // batch):
-            take(ended)
-            send()
-        elapsed_s = time.perf_counter() - began
-        for _ in range(in_flight):
-            take(ended)
-    return slices // batch * batch / elapsed_s
+@dataclass(frozen=True)
+class Served:
+    """What so many callers, each sending its next batch when the last is answered, got out of Triton."""
+
+    batch: int
+    callers: int
+    slices_per_s: float
+    p50_ms: float
+    p99_ms: float
 
 
-def take(ended: queue.Queue) -> None:
-    error = ended.get(timeout=TIMEOUT_S)
-    if error is not None:
-        raise error
+def perf_analyzer(address: str, batch: int, callers: Sequence[int], *options: str) -> list[Served]:
+    """Runs it once for each number of callers; raises CalledProcessError."""
+    results = []
+    with tempfile.TemporaryDirectory(prefix="hunet-perf-") as folder:
+        window = str(max(REQUESTS_IN_WINDOW, SLICES_IN_WINDOW // batch))
+        for count in callers:
+            report = Path(folder) / f"{count}.csv"
+            command = [
+                HERE / "perf_analyzer.sh", "-m", MODEL, "-i", "grpc", "-u", address, "-b", str(batch),
+                "--concurrency-range", str(count), "--input-data", "zero", "--percentile", "50",
+                "--measurement-mode", "count_windows", "--measurement-request-count", window,
+                "--stability-percentage", "25", "-f", report, *options,
+            ]  # fmt: skip
+            ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            if ended.returncode != 0:
+                print(ended.stdout, file=sys.stderr)
+                raise subprocess.CalledProcessError(ended.returncode, command)
+            [row] = csv.DictReader(report.open(encoding="utf-8"))
+            results.append(
+                Served(
+                    batch,
+                    count,
+                    float(row["Inferences/Second"]),
+                    float(row["p50 latency"]) / 1e3,
+                    float(row["p99 latency"]) / 1e3,
+                )
+            )
+    return results
 
 
-def make_slices(count: int) -> np.ndarray:
-    """(count, 1, 256, 256) float32 of noise."""
-    return np.random.default_rng(0).normal(size=(count, 1, 256, 256)).astype(np.float32)
-
-
-def alone_slices_per_s(slices: int) -> dict[int, float]:
+def alone_slices_per_s(batches: Sequence[int]) -> dict[int, float]:
     """Batch size -> slices a second of the exported program in this process, on every core."""
     import torch
     from hunet_export.serving import ServedNetwork, use_cores
@@ -75,9 +85,9 @@ def alone_slices_per_s(slices: int) -> dict[int, float]:
     use_cores(instances=1)
     network = ServedNetwork.load(find_home() / MODEL_REPOSITORY / MODEL / "1")
     speeds = {}
-    for batch in ALONE_BATCH_SIZES:
-        tensor = torch.from_numpy(make_slices(batch))
-        calls = max(2, slices // len(ALONE_BATCH_SIZES) // batch)
+    for batch in batches:
+        tensor = torch.zeros(batch, 1, 256, 256)
+        calls = max(3, SLICES_IN_WINDOW // batch)
         with torch.inference_mode():
             network.probabilities(tensor)
             began = time.perf_counter()
@@ -88,23 +98,25 @@ def alone_slices_per_s(slices: int) -> dict[int, float]:
 
 
 @contextmanager
-def running_stack() -> Iterator[None]:
-    """A stack on free ports, which clients of this process find."""
+def running_stack() -> Iterator[str]:
+    """A stack on free ports: the address of its Triton."""
     with tempfile.TemporaryDirectory(prefix="hunet-benchmark-") as folder:
         os.environ["HUNET_STATE_DIR"] = folder
         hunet = [sys.executable, "-m", "hunet_client"]
         subprocess.run([*hunet, "up", "--detach", "--any-ports", f"--models={MODEL}"], check=True, stdout=sys.stderr)
         try:
-            yield
+            state = StackState.read()
+            assert state is not None
+            yield state.triton_grpc_address
         finally:
             subprocess.run([*hunet, "down"], check=True, stdout=sys.stderr)
 
 
-def alone_in_a_process(slices: int) -> dict[int, float]:
+def alone_in_a_process(batches: Sequence[int]) -> dict[int, float]:
     """`alone_slices_per_s` in a process of its own, under the memory settings that the stack gives Triton."""
     memory = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
     alone = subprocess.run(
-        [sys.executable, str(Path(__file__)), "--alone", f"--slices={slices}"],
+        [sys.executable, str(Path(__file__)), "--alone", "--batches", *map(str, batches)],
         env={**os.environ, **memory},
         capture_output=True,
         text=True,
@@ -113,26 +125,62 @@ def alone_in_a_process(slices: int) -> dict[int, float]:
     return {int(batch): float(speed) for batch, speed in (line.split() for line in alone.stdout.splitlines())}
 
 
+def grid(served: Sequence[Served], alone: dict[int, float], callers: Sequence[int]) -> Table:
+    """Slices a second by batch and callers, with the latency below."""
+    heading = [f"{count} caller{'s' if count > 1 else ''}" for count in callers]
+    table = Table("batch", *heading, "alone", title="slices a second through Triton, and p50 / p99 ms of a request")
+    for batch, speed in alone.items():
+        row = {result.callers: result for result in served if result.batch == batch}
+        cells = (f"{row[n].slices_per_s:.1f}\n{row[n].p50_ms:.0f} / {row[n].p99_ms:.0f}" for n in callers)
+        table.add_row(str(batch), *cells, f"{speed:.1f}")
+    return table
+
+
+def draw(served: Sequence[Served], alone: dict[int, float], picture: Path) -> None:
+    """Throughput against callers, a line for each batch size; the best of one process as a level."""
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for batch in alone:
+        line = [result for result in served if result.batch == batch]
+        axes.plot(
+            [result.callers for result in line],
+            [result.slices_per_s for result in line],
+            marker="o",
+            label=f"batches of {batch}",
+        )
+    axes.axhline(max(alone.values()), color="black", linestyle="--", label="one process, its best batch")
+    axes.set(xscale="log", xlabel="callers at once", ylabel="slices a second", ylim=(0, None))
+    axes.set_xticks(*[[result.callers for result in served if result.batch == served[0].batch]] * 2)
+    axes.minorticks_off()
+    axes.legend(fontsize="small")
+    figure.savefig(picture, dpi=120)
+    plt.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slices", type=int, default=240)
-    parser.add_argument("--batch", type=int, default=4, help="slices in one request")
-    parser.add_argument("--in-flight", type=int, default=6, help="requests under way at once")
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="slices in one request")
+    parser.add_argument("--callers", type=int, nargs="+", default=CALLERS, help="requests under way at once")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.alone:
-        for batch, speed in alone_slices_per_s(options.slices).items():
+        for batch, speed in alone_slices_per_s(options.batches).items():
             print(batch, speed)
         return
-    with running_stack():
-        state = StackState.read()
-        assert state is not None
-        served = served_slices_per_s(state.triton_grpc_address, options.slices, options.batch, options.in_flight)
-    speeds = alone_in_a_process(options.slices)
-    best = max(speeds, key=speeds.__getitem__)
-    print(f"served by Triton   {served:6.2f} slices/s   (requests of {options.batch}, {options.in_flight} in flight)")
-    print(f"alone, one process {speeds[best]:6.2f} slices/s   (batches of {best}, all {os.cpu_count()} cores)")
-    print(f"ratio              {served / speeds[best]:6.2f}            (target: at least {TARGET_RATIO})")
+    with running_stack() as address:
+        served = [result for batch in options.batches for result in perf_analyzer(address, batch, options.callers)]
+        best = max(served, key=lambda result: result.slices_per_s)
+        size = str(OUTPUT_BYTES_A_SLICE * best.batch)
+        shared = ("--shared-memory", "system", "--output-shared-memory-size", size)
+        turns = [perf_analyzer(address, best.batch, [best.callers], *kind)[0] for kind in [(), shared] * 3]
+    alone = alone_in_a_process(options.batches)
+    Console(width=120).print(grid(served, alone, options.callers))
+    over_wire, by_memory = (np.median([result.slices_per_s for result in kind]) for kind in (turns[::2], turns[1::2]))
+    most = max(alone.values())
+    print(f"saturated         {best.slices_per_s:6.2f} slices/s   ({best.callers} callers, batches of {best.batch})")
+    print(f"alone             {most:6.2f} slices/s   (one process, all {os.cpu_count()} cores, its best batch)")
+    print(f"ratio             {best.slices_per_s / most:6.2f}            (target: at least {TARGET_RATIO})")
+    print(f"shared memory     {by_memory / over_wire:6.2f} times the wire's {over_wire:.2f} slices/s, in turns")
+    draw(served, alone, HERE / "results" / "serving.png")
 
 
 if __name__ == "__main__":
