@@ -1,6 +1,7 @@
 """The C++ core touches no memory that is not its own, and no number from two threads, on any instruction set."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -36,3 +37,18 @@ def test_sanitizers_find_nothing_but_a_planted_fault(build, sanitizers, fault, f
     faulty = subprocess.run([program, SHAPES, fault], env=environment, capture_output=True, text=True, check=False)
     assert faulty.returncode != 0
     assert finding in faulty.stderr
+
+
+@pytest.mark.parametrize(("cpu", "isas"), [("Haswell", ["avx2", "portable"]), ("Nehalem", ["portable"])])
+def test_older_processors_take_the_kernels_that_they_have(older_cpu_program, cpu, isas):
+    command = [shutil.which("qemu-x86_64"), "-cpu", cpu, older_cpu_program, SHAPES]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [f"{isa}: {SHAPES} shapes" for isa in isas]
+
+
+@pytest.fixture(scope="module")
+def older_cpu_program(build):
+    if shutil.which("qemu-x86_64") is None:
+        pytest.skip("no emulator of other processors: apt install qemu-user")
+    return build("undefined")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hunet_client.errors import UsageError
 from mamba_hunet.data.batches import BatchSettings, TrainingBatches
 from mamba_hunet.data.cases import find_cases
 from mamba_hunet.data.library import load_stacks
@@ -137,3 +138,9 @@ def test_the_average_follows_the_weights(batches: TrainingBatches):
     for step in range(3):
         train_step(state, *batches[step])
     assert not torch.equal(weights(state), before)
+
+
+def test_a_run_whose_loss_is_no_number_ends_and_keeps_nothing_of_it(batches: TrainingBatches, tmp_path: Path):
+    with pytest.raises(UsageError, match=r"the loss of step \d+ is nan.*learning_rate"):
+        train(replace(SETTINGS, learning_rate=float("inf")), batches, tmp_path)
+    assert not (tmp_path / "state.pt").exists()

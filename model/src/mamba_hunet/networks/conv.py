@@ -9,20 +9,38 @@ from torch import Tensor, nn
 from mamba_hunet.networks.vss import PatchExpanding
 
 
+class Conv3x3(nn.Conv2d):
+    """3x3 convolution without bias. (batch, in, h, w) -> (batch, out, h / stride, w / stride).
+
+    A dilated one is trained in float32: oneDNN's bfloat16 gradients of its weights are wrong for channels-last images,
+    of some widths and of every depth-wise convolution (torch 2.13).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, dilation: int, groups: int = 1) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size=3,
+            stride=stride,
+            padding=dilation,
+            dilation=dilation,
+            groups=groups,
+            bias=False,
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.dilation == (1, 1) or not (torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")):
+            return super().forward(input)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(input.float())
+
+
 class ConvBlock(nn.Sequential):
     """3x3 convolution, batch normalisation, rectifier. (batch, in, h, w) -> (batch, out, h / stride, w / stride)."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(
-                in_channels,
-                out_channels,
-                kernel_size=3,
-                stride=stride,
-                padding=dilation,
-                dilation=dilation,
-                bias=False,
-            ),
+            Conv3x3(in_channels, out_channels, stride, dilation),
             nn.BatchNorm2d(out_channels),
             nn.LeakyReLU(0.01, inplace=True),
         )
@@ -36,16 +54,7 @@ class SeparableConvBlock(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(
-                in_channels,
-                in_channels,
-                kernel_size=3,
-                stride=stride,
-                padding=dilation,
-                dilation=dilation,
-                groups=in_channels,
-                bias=False,
-            ),
+            Conv3x3(in_channels, in_channels, stride, dilation, groups=in_channels),
             nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False),
             nn.BatchNorm2d(out_channels),
             nn.LeakyReLU(0.01, inplace=True),

@@ -1,6 +1,7 @@
 """The training loop."""
 
 import json
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +49,7 @@ def train(
 
     Raises:
         RunMismatchError: the folder holds another run.
+        UsageError: the loss is no number any more.
     """
     state = _open_run(settings, run_folder, initial_weights)
     steps = range(state.step, settings.steps)
@@ -56,6 +58,12 @@ def train(
         for slices, targets in loader:
             learning_rate = state.learning_rate()
             loss = train_step(state, slices, targets)
+            if not math.isfinite(loss):
+                # Before anything is saved: the state of the last hundred is still sound.
+                what = f"the loss of step {state.step} is {loss}"
+                raise UsageError(
+                    str(run_folder), what, "Lower training.learning_rate in its plan.toml, or set bfloat16 = false"
+                )
             log.write(f"{state.step},{loss:.5f},{learning_rate:.6f}\n")
             if progress:
                 progress(state.step, loss)
