@@ -37,7 +37,7 @@ $(VENV)/.ready: $(SOURCES)
 	@$(PIP) install --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) --no-deps --constraint constraints.txt torch
 	@$(PIP) install --constraint constraints.txt torch
 	@echo "setup 2/4: protocol, client, preprocessing service, PACS gateway"
-	@$(PIP) install --no-build-isolation --constraint constraints.txt -e protocol -e client -e preprocess_service -e pacs_gateway
+	@$(PIP) install --no-build-isolation --constraint constraints.txt -e protocol -e 'client[tracing]' -e preprocess_service -e pacs_gateway
 	@echo "setup 3/4: networks, and the selective scan compiled for this machine"
 	@$(PIP) install --no-build-isolation --constraint constraints.txt -e model -e 'export[export]' -e deploy/local -e deploy/load -e deploy/batch
 	@echo "setup 4/4: Triton Inference Server"

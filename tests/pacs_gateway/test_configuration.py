@@ -7,6 +7,7 @@ from conftest import configuration_text
 from hunet_client.errors import UsageError
 from pacs_gateway.routing.configuration_file import read_configuration
 from pacs_gateway.routing.senders import find_sender, find_sender_by_token
+from pacs_gateway.routing.tokens import check_tokens
 
 
 @pytest.fixture
@@ -77,11 +78,20 @@ def test_a_sender_is_its_title_and_its_address_together(read, right):
     assert find_sender(senders, "ORTHANC", "10.1.2.3") is None
 
 
-def test_a_token_opens_only_from_its_senders_address(read, right, monkeypatch):
-    senders = read(right.replace("[[senders]]", '[[senders]]\nbearer_token_env = "PACS_TOKEN"', 1)).senders
+def test_a_token_opens_only_from_its_senders_address(read, right, tmp_path):
+    file = tmp_path / "token"
+    senders = read(right.replace("[[senders]]", f'[[senders]]\nbearer_token_file = "{file}"', 1)).senders
 
-    assert find_sender_by_token(senders, "", "127.0.0.1") is None, "an unset token opens nothing"
-    monkeypatch.setenv("PACS_TOKEN", "open sesame")
+    assert find_sender_by_token(senders, "", "127.0.0.1") is None, "a missing token opens nothing"
+    file.write_text("open sesame\n")
     assert find_sender_by_token(senders, "open sesame", "127.0.0.1").ae_title == "PACS"
     assert find_sender_by_token(senders, "open sesame", "10.0.0.1") is None
     assert find_sender_by_token(senders, "sesame", "127.0.0.1") is None
+
+
+def test_a_token_file_without_a_token_keeps_the_gateway_from_starting(read, right, tmp_path):
+    (tmp_path / "empty").write_text("\n")
+    for file in ("empty", "missing"):
+        named = right.replace("[[senders]]", f'[[senders]]\nbearer_token_file = "{tmp_path / file}"', 1)
+        with pytest.raises(UsageError, match=f"{file}.*holds no token"):
+            check_tokens(read(named))

@@ -20,11 +20,10 @@ def web_gateway(tmp_path_factory):
     from conftest import Gateway, free_ports
 
     made = Gateway(tmp_path_factory.mktemp("web"), *free_ports(2), node="max_instance_mb = 1")
-    text = made.config_file.read_text().replace("[[senders]]", '[[senders]]\nbearer_token_env = "PACS_TOKEN"', 1)
-    made.config_file.write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PACS_TOKEN", TOKEN)
-        made.start()
+    (made.folder / "token").write_text(TOKEN)
+    named = f'[[senders]]\nbearer_token_file = "{made.folder / "token"}"'
+    made.config_file.write_text(made.config_file.read_text().replace("[[senders]]", named, 1))
+    made.start()
     made.url = f"http://127.0.0.1:{made.http_port}/dicom-web"
     yield made
     made.stop()

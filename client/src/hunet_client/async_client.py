@@ -10,6 +10,7 @@ from typing import Self, get_args
 
 import anyio
 import anyio.to_thread
+from hunet_protocol.tracing import span
 
 from hunet_client.deadline import Deadline
 from hunet_client.errors import DeadlineExceededError, UsageError
@@ -100,38 +101,39 @@ class AsyncSegmentationClient:
         started = time.monotonic()
         source = await anyio.to_thread.run_sync(partial(_source, scan, file_name))
         deadline = Deadline.after(deadline_s or self.settings.timeouts.scan_s)
-        with anyio.move_on_after(deadline.total_s):
-            route = Route(
-                preprocess=self._preprocess,
-                inference=self._inference,
-                model=model,
-                priority=priority,
-                batch_slices=await self._batch_slices(model),
-                max_requests_in_flight=self.settings.max_requests_in_flight,
-                retry=self.settings.retry,
-                deadline=deadline,
-            )
-            read = await read_planes(source, route, progress, single_plane=single_plane)
-            affine, spacing_mm = grid_of(read.manifest)
-            lesions = await anyio.to_thread.run_sync(
-                lambda: find_lesions(
-                    read.probability, affine, spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml
+        with span("segment scan"):
+            with anyio.move_on_after(deadline.total_s):
+                route = Route(
+                    preprocess=self._preprocess,
+                    inference=self._inference,
+                    model=model,
+                    priority=priority,
+                    batch_slices=await self._batch_slices(model),
+                    max_requests_in_flight=self.settings.max_requests_in_flight,
+                    retry=self.settings.retry,
+                    deadline=deadline,
                 )
+                read = await read_planes(source, route, progress, single_plane=single_plane)
+                affine, spacing_mm = grid_of(read.manifest)
+                lesions = await anyio.to_thread.run_sync(
+                    lambda: find_lesions(
+                        read.probability, affine, spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml
+                    )
+                )
+                return Segmentation(
+                    file_name=source.file_name,
+                    probability=read.probability,
+                    lesions=lesions,
+                    manifest=read.manifest,
+                    planes=read.planes,
+                    model=read.model,
+                    elapsed_s=time.monotonic() - started,
+                )
+            raise DeadlineExceededError(
+                source.file_name,
+                f"not finished within {deadline.total_s:g} s",
+                "Allow more time, or look at the load",
             )
-            return Segmentation(
-                file_name=source.file_name,
-                probability=read.probability,
-                lesions=lesions,
-                manifest=read.manifest,
-                planes=read.planes,
-                model=read.model,
-                elapsed_s=time.monotonic() - started,
-            )
-        raise DeadlineExceededError(
-            source.file_name,
-            f"not finished within {deadline.total_s:g} s",
-            "Allow more time, or look at the load",
-        )
 
     async def _batch_slices(self, model: str) -> int:
         """Slices in one request. Services that answered once are not asked again: their calls are retried."""

@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from hunet_protocol.tracing import outgoing_metadata
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from hunet_protocol.v1 import preprocess_pb2_grpc
 
@@ -54,7 +55,8 @@ class GrpcPreprocessTransport:
                 return _refused_scan(error, file_name)
             return self._service_error(error)
 
-        return exchange(self._stub.Preprocess(timeout=timeout_s), requests, translate)
+        call = self._stub.Preprocess(timeout=timeout_s, metadata=tuple(outgoing_metadata().items()))
+        return exchange(call, requests, translate)
 
     def restore(
         self, requests: AsyncGenerator[pb.RestoreRequest], *, timeout_s: float
@@ -64,7 +66,8 @@ class GrpcPreprocessTransport:
                 return ResponseError(self.address, f"refused the predictions: {error.details()}")
             return self._service_error(error)
 
-        return exchange(self._stub.Restore(timeout=timeout_s), requests, translate)
+        call = self._stub.Restore(timeout=timeout_s, metadata=tuple(outgoing_metadata().items()))
+        return exchange(call, requests, translate)
 
     async def aclose(self) -> None:
         await self._channel.close()

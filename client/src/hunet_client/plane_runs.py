@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import anyio.to_thread
 import numpy as np
+from hunet_protocol.tracing import span
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
 
@@ -45,12 +46,14 @@ async def read_planes(
     Raises HunetError; nothing is left running when it does, or when it is cancelled.
     """
     count = _SliceCount(progress, single_plane)
-    probability, manifest, model = await ScanRun(source, route, count.of_plane).volume()
+    with span("read plane"):
+        probability, manifest, model = await ScanRun(source, route, count.of_plane).volume()
     own, *others = _planes(manifest, single_plane)
     for plane in others:
         count.begin_next_plane()
         run = ScanRun(source, route, count.of_plane, slice_plane=_PLANE_MESSAGES[plane])
-        further, its_manifest, its_model = await run.volume()
+        with span("read plane"):
+            further, its_manifest, its_model = await run.volume()
         if its_model != model:
             raise ResponseError(
                 source.file_name, f"model {model.name} was replaced during the scan", "Segment it again"

@@ -10,8 +10,10 @@ import anyio
 import numpy as np
 from anyio.abc import TaskStatus
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from hunet_protocol.tracing import span
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
+from opentelemetry.trace import SpanKind
 
 from hunet_client.deadline import Deadline
 from hunet_client.errors import ResponseError
@@ -92,7 +94,7 @@ class ScanRun:
     ) -> None:
         async with outgoing:
             async for attempt in retrying(self._route.retry, self._route.deadline):
-                with attempt:
+                with attempt, span("preprocess", SpanKind.CLIENT):
                     await self._preprocess_once(outgoing, task_status)
 
     async def _preprocess_once(
@@ -136,7 +138,7 @@ class ScanRun:
         async with incoming:
             async for batch in incoming:
                 async for attempt in retrying(route.retry, route.deadline):
-                    with attempt:
+                    with attempt, span("infer", SpanKind.CLIENT, first_slice=batch.first, slices=len(batch)):
                         probability, model = await route.inference.infer(
                             route.model,
                             batch.values,
@@ -157,7 +159,7 @@ class ScanRun:
 
     async def _restore(self, manifest: pb.Manifest) -> NDArray[np.float32]:
         async for attempt in retrying(self._route.retry, self._route.deadline):
-            with attempt:
+            with attempt, span("restore", SpanKind.CLIENT):
                 async with self._route.preprocess.restore(
                     self._restore_requests(manifest), timeout_s=self._route.deadline.remaining_s()
                 ) as responses:

@@ -72,6 +72,8 @@ def segment(
     environment (HUNET_PREPROCESS_ADDRESS, HUNET_TRITON_ADDRESS). A scan that cannot be segmented does not
     stop the others.
     """
+    from hunet_protocol.tracing import export_traces
+
     from hunet_client.output_files import prepare_folder
     from hunet_client.result_folders import result_folders
     from hunet_client.segment_outcome import FailedScan, segment_to_folder
@@ -79,6 +81,7 @@ def segment(
     from hunet_client.settings import ClientSettings
     from hunet_client.sync_client import SegmentationClient
 
+    export_traces("hunet")
     addresses: dict[str, Any] = {"preprocess_address": preprocess_address, "triton_address": triton_address}
     settings = ClientSettings(**{name: address for name, address in addresses.items() if address})
     folders = result_folders(scans, output)

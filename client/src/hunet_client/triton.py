@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import anyio
 import numpy as np
+from hunet_protocol.tracing import outgoing_metadata
 from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
@@ -91,6 +92,7 @@ class TritonTransport:
                     # Triton's own unit is the microsecond: a request past its time is not run.
                     timeout=max(1, int(timeout_s * 1e6)),
                     client_timeout=timeout_s,
+                    headers=outgoing_metadata(),
                 )
         except InferenceServerException as exc:
             raise self._translated(exc, model) from exc

@@ -9,11 +9,12 @@ from drift import drift
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from inference import inference
 from overview import overview
+from pacs import pacs
 from preprocessing import preprocessing
 
 
 def write(folder: Path) -> None:
-    for make in (overview, inference, preprocessing, drift):
+    for make in (overview, inference, preprocessing, pacs, drift):
         text = JSONEncoder(sort_keys=True, indent=2).encode(make().build())
         (folder / f"{make.__name__}.json").write_text(text + "\n", encoding="utf-8")
 

@@ -28,6 +28,8 @@ def pacs() -> None:
 )
 def serve(config_file: Path, log_level: str) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
+    from hunet_protocol.tracing import export_traces
+
     from pacs_gateway import serve as gateway
     from pacs_gateway.jobs.progress_board import ProgressBoard
     from pacs_gateway.log import set_up_logging
@@ -36,6 +38,7 @@ def serve(config_file: Path, log_level: str) -> None:
 
     configuration = read_configuration(config_file)
     set_up_logging(log_level)
+    export_traces("hunet-gateway")
     progress = ProgressBoard()
     gateway.serve(configuration, processing_steps(configuration, progress), progress)
 

@@ -8,13 +8,18 @@ import warnings
 from typing import Any
 
 import pydicom.config
+from hunet_protocol.tracing import trace_id
 
 # They quote what they received.
 _QUOTING = ("pynetdicom", "pydicom", "python_multipart")
 
 
 class KindOnlyFormatter(logging.Formatter):
-    """Of an exception: its kinds along the chain of causes, and where it was raised."""
+    """Of an exception: its kinds along the chain of causes, where it was raised. A trace's id where there is one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        trace = trace_id()
+        return super().formatMessage(record) + (f" trace_id={trace}" if trace else "")
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
         lines = []

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import disk_usage
 
+from hunet_protocol.tracing import exemplar, span
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from pacs_gateway.jobs.states import STATES
-from pacs_gateway.storage.revisions import RevisionLedger
+from pacs_gateway.storage.ledgers import Ledgers
 
 ASSOCIATIONS = Counter("hunet_gateway_associations", "Association requests.", ["outcome"])
 INSTANCES = Counter("hunet_gateway_instances", "Instances received.", ["outcome"])
@@ -26,32 +27,54 @@ STEP_SECONDS = Histogram(
 )
 
 
+# A rate needs the zero before the first event.
+for _outcome in ("accepted", "rejected"):
+    ASSOCIATIONS.labels(outcome=_outcome)
+for _outcome in ("stored", "duplicate", "own_result", "refused"):
+    INSTANCES.labels(outcome=_outcome)
+
+
 @contextmanager
 def timed(step: str) -> Iterator[None]:
-    """Around one attempt at a step."""
+    """Around one attempt at a step: counted, and a span of its job's trace."""
     started = time.monotonic()
     outcome = "failed"
-    try:
-        yield
-        outcome = "done"
-    finally:
-        STEP_SECONDS.labels(step=step, outcome=outcome).observe(time.monotonic() - started)
+    with span(step):
+        try:
+            yield
+            outcome = "done"
+        finally:
+            STEP_SECONDS.labels(step=step, outcome=outcome).observe(time.monotonic() - started, exemplar())
 
 
 class LedgerCollector(Collector):
-    """Jobs by state and free disk space, read when Prometheus asks."""
+    """Jobs and deliveries by state, and free disk space, read when Prometheus asks."""
 
-    def __init__(self, revisions: RevisionLedger, root: Path) -> None:
-        self._revisions = revisions
+    def __init__(self, ledgers: Ledgers, root: Path) -> None:
+        self._ledgers = ledgers
         self._root = root
 
     def collect(self) -> Iterator[Metric]:
-        counts = dict.fromkeys(STATES, 0) | self._revisions.count_by_state()
-        counts["received"] = len(self._revisions.arriving())
-        jobs = GaugeMetricFamily("hunet_gateway_jobs", "Study revisions in the ledger.", labels=["state"])
-        for state, count in counts.items():
-            jobs.add_metric([state], count)
+        ledgers = self._ledgers
+        jobs = GaugeMetricFamily(
+            "hunet_gateway_jobs", "Studies that came by DICOM, and uploads, in the ledger.", labels=["kind", "state"]
+        )
+        studies = ledgers.revisions.count_by_state() | {"received": len(ledgers.revisions.arriving())}
+        for kind, counts in (("study", studies), ("upload", ledgers.uploads.count_by_state())):
+            for state in STATES:
+                jobs.add_metric([kind, state], counts.get(state, 0))
         yield jobs
-        free = GaugeMetricFamily("hunet_gateway_storage_free_bytes", "Free space where studies are stored.")
-        free.add_metric([], disk_usage(self._root).free)
-        yield free
+        yield _gauge(
+            "hunet_gateway_deliveries_waiting",
+            "Results on their way to a destination.",
+            len(ledgers.deliveries.waiting()),
+        )
+        yield _gauge(
+            "hunet_gateway_storage_free_bytes", "Free space where studies are stored.", disk_usage(self._root).free
+        )
+
+
+def _gauge(name: str, description: str, value: float) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(name, description)
+    gauge.add_metric([], value)
+    return gauge

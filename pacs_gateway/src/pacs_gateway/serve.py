@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from filelock import FileLock, Timeout
 from hunet_client.errors import UsageError
+from hunet_protocol.tracing import end_traces
 from prometheus_client import REGISTRY
 
 from pacs_gateway.audit import AuditLog
@@ -39,6 +40,7 @@ from pacs_gateway.metrics import LedgerCollector
 from pacs_gateway.node.node import DicomNode
 from pacs_gateway.routing.configuration import Configuration, DicomWeb, Grpc
 from pacs_gateway.routing.services import client_settings
+from pacs_gateway.routing.tokens import check_tokens
 from pacs_gateway.storage.intake import Intake
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.retention import apply_retention
@@ -55,6 +57,7 @@ def serve(configuration: Configuration, steps: ProcessingSteps, progress: Progre
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         _run(configuration, steps, progress)
+    end_traces()
     logging.shutdown()
     # Without waiting for the threads of steps under way, which may take minutes.
     os._exit(0)
@@ -62,6 +65,7 @@ def serve(configuration: Configuration, steps: ProcessingSteps, progress: Progre
 
 def _run(configuration: Configuration, steps: ProcessingSteps, progress: ProgressBoard) -> None:
     with ExitStack() as running:
+        check_tokens(configuration)
         running.enter_context(_only_gateway(configuration))
         ledgers = Ledgers.open(configuration)
         audit = AuditLog(configuration.audit_path)
@@ -98,7 +102,7 @@ def _run(configuration: Configuration, steps: ProcessingSteps, progress: Progres
             )
             _start_facade(facade, configuration.grpc)
             running.callback(facade.stop)
-        REGISTRY.register(LedgerCollector(ledgers.revisions, root))
+        REGISTRY.register(LedgerCollector(ledgers, root))
         store = StoreResource(configuration.senders, intake, audit, max_instance_mb=max_instance_mb)
         api = make_routes(
             product_of(configuration),

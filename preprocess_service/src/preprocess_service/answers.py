@@ -21,6 +21,8 @@ from typing import Any
 import grpc
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+from hunet_protocol.tracing import context_from, span
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from preprocess_service.admission import BusyError
 from preprocess_service.json_log import DIGEST_DIGITS
@@ -75,14 +77,19 @@ async def answer(
     Nothing of the work is held any more while the status is sent, which a client who does not read can delay.
     """
     record = CallRecord(call)
-    outcome, reason, status = await _outcome(record, work)
-    metrics.finished(call, outcome, record.duration_s)
-    if reason:
-        metrics.rejected(reason)
-    for stage, seconds in record.times.seconds.items():
-        metrics.observe(stage, seconds)
-    level = logging.ERROR if outcome == "failed" else logging.INFO
-    _log.log(level, "call finished", extra={"fields": record.fields(outcome, reason)})
+    with span(call, SpanKind.SERVER, context_from(context.invocation_metadata())) as current:
+        outcome, reason, status = await _outcome(record, work)
+        fields = record.fields(outcome, reason)
+        current.set_attributes(_as_attributes(fields))
+        if outcome != "ok":
+            current.set_status(Status(StatusCode.ERROR, outcome))
+        metrics.finished(call, outcome, record.duration_s)
+        if reason:
+            metrics.rejected(reason)
+        for stage, seconds in record.times.seconds.items():
+            metrics.observe(stage, seconds)
+        level = logging.ERROR if outcome == "failed" else logging.INFO
+        _log.log(level, "call finished", extra={"fields": fields})
     if outcome == "cancelled":
         raise asyncio.CancelledError
     if status is not None:
@@ -92,6 +99,12 @@ async def answer(
         # A client who has gone cannot be told.
         with contextlib.suppress(grpc.aio.InternalError):
             await context.abort(rich.code, rich.details, rich.trailing_metadata)
+
+
+def _as_attributes(fields: dict[str, Any]) -> dict[str, Any]:
+    """A log line's fields as a span's, whose attributes hold no dictionaries."""
+    stages = {f"stage.{stage}_s": seconds for stage, seconds in fields["stages_s"].items()}
+    return {name: value for name, value in fields.items() if name != "stages_s"} | stages
 
 
 async def _let_finish_sending(requests: AsyncIterator[Any]) -> None:

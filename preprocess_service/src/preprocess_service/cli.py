@@ -12,6 +12,7 @@ from typing import Any
 import click
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hunet_protocol.tracing import export_traces
 from pydantic import ValidationError
 
 from preprocess_service.json_log import log_to_stderr
@@ -57,6 +58,7 @@ def serve(**options: Any) -> None:
         field = "_".join(str(part) for part in first["loc"])
         raise click.UsageError(f"{field}: {first['msg']}") from exc
     log_to_stderr()
+    export_traces("hunet-preprocess")
     share_freed_memory()
     asyncio.run(_serve(settings))
 

@@ -6,11 +6,13 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from hunet_protocol.tracing import trace_id
+
 DIGEST_DIGITS = 12
 
 
 class JsonFormatter(logging.Formatter):
-    """One line a record: time, level, event, and whatever was passed as `extra={"fields": {...}}`."""
+    """One line a record: time, level, event, and whatever was passed as `extra={"fields": {...}}`, and the trace."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -18,6 +20,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **getattr(record, "fields", {}),
+            **({"trace_id": trace} if (trace := trace_id()) else {}),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

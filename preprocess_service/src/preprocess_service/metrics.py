@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, get_args
 
+from hunet_protocol.tracing import exemplar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from preprocess_service.pipeline.manifest import software_versions
@@ -67,13 +68,13 @@ class ServiceMetrics:
         self._waiting.labels(call).set_function(waiting)
 
     def finished(self, call: Call, outcome: Outcome, duration_s: float) -> None:
-        self._call_seconds.labels(call, outcome).observe(duration_s)
+        self._call_seconds.labels(call, outcome).observe(duration_s, exemplar())
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(reason).inc()
 
     def observe(self, stage: Stage, duration_s: float) -> None:
-        self._stage_seconds.labels(stage).observe(duration_s)
+        self._stage_seconds.labels(stage).observe(duration_s, exemplar())
 
 
 class StageTimes:

@@ -87,7 +87,7 @@ def test_every_variable_is_one_that_the_code_reads(services):
     known = variables_of(ServiceSettings, "HUNET_PREPROCESS_") | variables_of(ClientSettings, "HUNET_")
     named = {key for name in OURS for key in services[name].get("environment", {})}
     assert {"HUNET_PREPROCESS_ADDRESS", "HUNET_TRITON_ADDRESS"} <= named
-    assert named <= known
+    assert named <= known | {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
 def test_addresses_name_services_and_the_ports_that_they_listen_on(services, read_yaml):
@@ -107,16 +107,19 @@ def test_addresses_name_services_and_the_ports_that_they_listen_on(services, rea
 
 def test_every_target_has_a_job_that_alerts_know(read_yaml, root):
     jobs = {group["labels"]["job"] for group in read_yaml("deploy/prometheus/compose_targets.yml")}
-    assert jobs == {"triton", "preprocess"}
-    assert 'job=~"triton|preprocess"' in (root / "deploy/prometheus/rules/alerts.yml").read_text()
+    assert jobs == {"triton", "preprocess", "gateway"}
+    assert 'job=~"triton|preprocess|gateway"' in (root / "deploy/prometheus/rules/alerts.yml").read_text()
 
 
-def test_the_gateways_configuration_is_one_that_it_takes(root):
+def test_the_gateways_configuration_is_one_that_it_takes(root, services):
     if "pacs" not in entry_points(group="hunet.commands").names:
         pytest.skip("`hunet pacs` is not installed")
     from pacs_gateway.routing.configuration_file import read_configuration
 
-    assert read_configuration(root / "deploy/docker/gateway.toml").node.port == 11112
+    configuration = read_configuration(root / "deploy/docker/gateway.toml")
+    assert configuration.node.port == 11112
+    assert str(configuration.api.bearer_token_file) == "/run/secrets/gateway_token"
+    assert [secret["source"] for secret in services["gateway"]["secrets"]] == ["gateway_token"]
 
 
 def test_the_headings_commands_are_docker_composes_own(root, services):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-NAMES = {"overview", "inference", "preprocessing", "drift"}
+NAMES = {"overview", "inference", "preprocessing", "pacs", "drift"}
 
 
 def test_dashboards_are_what_their_source_writes(run, root, tmp_path):

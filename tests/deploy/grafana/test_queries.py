@@ -69,7 +69,7 @@ def prometheus(running_stack, program, root, tmp_path_factory) -> Iterator[Calla
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            poll(lambda: values('up{job=~"triton|preprocess"}') == [1, 1])
+            poll(lambda: values('up{job=~"triton|preprocess|gateway"}') == [1, 1, 1])
             yield values
         finally:
             process.terminate()
@@ -78,7 +78,7 @@ def prometheus(running_stack, program, root, tmp_path_factory) -> Iterator[Calla
 
 @pytest.fixture(scope="module")
 def load(prometheus, running_stack, tmp_path_factory) -> None:
-    """Two scans, and one that is none."""
+    """Two scans, an upload of one, and a file that is none."""
     folder = tmp_path_factory.mktemp("scans")
     phantom = make_phantom(PhantomSettings(), slices=range(27, 31))
     scan, no_scan = folder / "jane_doe.nii.gz", folder / "jane_doe_report.nii.gz"
@@ -87,6 +87,8 @@ def load(prometheus, running_stack, tmp_path_factory) -> None:
     for _ in range(2):
         run = running_stack.hunet("segment", str(scan), "-o", str(folder / "out"))
         assert run.returncode == 0, run.stderr
+    api = f"http://{running_stack.state.gateway_http_address}/api/v1/studies"
+    urllib.request.urlopen(urllib.request.Request(api, scan.read_bytes(), method="POST"), timeout=30).close()
     refused = running_stack.hunet("segment", str(no_scan), "-o", str(folder / "none"))
     assert refused.returncode == 3, refused.stderr
 

@@ -7,12 +7,10 @@ import requests
 
 
 @pytest.fixture(scope="module")
-def with_token(make_lasting_gateway):
-    patch = pytest.MonkeyPatch()
-    patch.setenv("HUNET_TEST_API_TOKEN", "open sesame")
-    gateway = make_lasting_gateway(extra='[api]\nbearer_token_env = "HUNET_TEST_API_TOKEN"')
-    yield gateway
-    patch.undo()
+def with_token(make_lasting_gateway, tmp_path_factory):
+    file = tmp_path_factory.mktemp("secrets") / "api_token"
+    file.write_text("open sesame\n")
+    return make_lasting_gateway(extra=f'[api]\nbearer_token_file = "{file}"')
 
 
 def get(port, **headers):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from hunet_protocol.tracing import ENDPOINT_VARIABLE
 
 from hunet_local.addresses import Addresses
 from hunet_local.certificates import client_tls
@@ -43,7 +46,7 @@ def triton_part(
     canaries = {model: Canary.read(repository / model / VERSION) for model in models}
     return Part(
         name="triton",
-        command=(*_command(runtime, repository, models, addresses, stack_id), *_tls(certificates)),
+        command=(*_command(runtime, repository, models, addresses, stack_id), *_tls(certificates), *_traces()),
         environment={**runtime.environment(), **_FOR_TORCH},
         probe=TritonProbe(addresses.triton_grpc.reachable, canaries, client_tls(certificates)),
         log_file=log_file,
@@ -62,6 +65,20 @@ def _tls(certificates: Path | None) -> tuple[str, ...]:
         f"--grpc-server-cert={certificates / 'server.pem'}",
         f"--grpc-server-key={certificates / 'server-key.pem'}",
         f"--grpc-root-cert={certificates / 'ca.pem'}",
+    )
+
+
+def _traces() -> tuple[str, ...]:
+    """Triton's own spans go where those of the other parts go."""
+    collector = os.environ.get(ENDPOINT_VARIABLE)
+    if not collector:
+        return ()
+    return (
+        "--trace-config=mode=opentelemetry",
+        "--trace-config=rate=1",
+        "--trace-config=level=TIMESTAMPS",
+        f"--trace-config=opentelemetry,url={collector.rstrip('/')}/v1/traces",
+        "--trace-config=opentelemetry,resource=service.name=triton",
     )
 
 

@@ -14,8 +14,10 @@ from hunet_client.errors import HunetError
 from hunet_client.report import build_report
 from hunet_client.scan_source import CHUNK_BYTES, ScanSource
 from hunet_client.segmentation import Segmentation
+from hunet_protocol.tracing import context_from, span
 from hunet_protocol.v1 import segmentation_pb2 as pb
 from hunet_protocol.v1 import segmentation_pb2_grpc
+from opentelemetry.trace import SpanKind
 
 from pacs_gateway.facade.result_files import dicom_files, nifti_files
 from pacs_gateway.facade.scan_upload import opened_scan, receive_scan
@@ -38,21 +40,22 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
             header, scan = await receive_scan(request_iterator, self._max_scan_bytes)
             with ExitStack() as opened:
                 source = await asyncio.to_thread(opened.enter_context, opened_scan(scan, header))
-                async for event in self._segment(header.options, source, context.time_remaining()):
+                async for event in self._segment(header.options, source, context):
                     yield event
         except HunetError as error:
             await abort(context, error)
 
     async def _segment(
-        self, options: pb.SegmentOptions, source: ScanSource, remaining_s: float | None
+        self, options: pb.SegmentOptions, source: ScanSource, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[pb.SegmentEvent]:
         # None ends it.
         progress: asyncio.Queue[tuple[int, int] | None] = asyncio.Queue()
         work = asyncio.ensure_future(
-            self._client.segment(
+            self._segmentation(
+                context,
                 source,
                 progress=lambda done, total: progress.put_nowait((done, total)),
-                deadline_s=remaining_s,
+                deadline_s=context.time_remaining(),
                 **self._options(options),
             )
         )
@@ -66,6 +69,12 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
             work.cancel()
         for event in await asyncio.to_thread(_result_events, segmentation, source, options):
             yield event
+
+    async def _segmentation(
+        self, context: grpc.aio.ServicerContext, source: ScanSource, **options: Any
+    ) -> Segmentation:
+        with span("Segment", SpanKind.SERVER, context_from(context.invocation_metadata())):
+            return await self._client.segment(source, **options)
 
     def _options(self, options: pb.SegmentOptions) -> dict[str, Any]:
         """The caller's, or else the gateway's own."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
+from hunet_protocol.tracing import span
 
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.deliveries import DeliveryJobs
@@ -62,6 +63,10 @@ class StudyJobs(DBOSConfiguredInstance):
 
     @DBOS.workflow(max_recovery_attempts=_MAX_RECOVERIES)
     def process(self, study_uid: str, number: int) -> None:
+        with span("study job"):
+            self._process(study_uid, number)
+
+    def _process(self, study_uid: str, number: int) -> None:
         try:
             jobs = self._configuration.jobs
             selection = DBOS.run_step({"name": "select"}, self._select, study_uid, number)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
 from hunet_client.errors import HunetError
+from hunet_protocol.tracing import span
 
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.retries import attempt, backing_off, reason_of
@@ -49,11 +50,12 @@ class UploadJobs(DBOSConfiguredInstance):
 
     @DBOS.workflow(max_recovery_attempts=_MAX_RECOVERIES)
     def process_upload(self, upload_id: str) -> None:
-        try:
-            DBOS.run_step(backing_off(self._jobs, "segment upload"), self._segment, upload_id)
-        except Exception as error:
-            _LOG.warning("job of upload %s failed", upload_id, exc_info=error)
-            DBOS.run_step({"name": "fail upload"}, self._fail, upload_id, *_what_and_fix(error))
+        with span("upload job"):
+            try:
+                DBOS.run_step(backing_off(self._jobs, "segment upload"), self._segment, upload_id)
+            except Exception as error:
+                _LOG.warning("job of upload %s failed", upload_id, exc_info=error)
+                DBOS.run_step({"name": "fail upload"}, self._fail, upload_id, *_what_and_fix(error))
 
     def _segment(self, upload_id: str) -> None:
         """One step: a segmentation is too large for the engine's database, and quick to make again."""

@@ -105,8 +105,8 @@ class DicomWeb(Section):
 class Api(Section):
     """The web page and its HTTP API, on the address of `dicomweb`."""
 
-    # Environment variable with the token that requests carry; without one only this machine's are answered.
-    bearer_token_env: str | None = None
+    # File with the token that requests carry; without one only this machine's are answered.
+    bearer_token_file: Path | None = None
     max_upload_mb: int = Field(default=512, ge=1, le=8192)
     # Uploads waiting or under way; the next one is refused for now.
     max_waiting: int = Field(default=64, ge=1, le=10_000)
@@ -155,8 +155,8 @@ class Sender(Section):
     ae_title: AeTitle
     addresses: tuple[IPvAnyNetwork, ...] = Field(min_length=1)
     priority: Priority = "routine"
-    # Environment variable with the token that its STOW-RS requests carry; without one it may not use STOW-RS.
-    bearer_token_env: str | None = None
+    # File with the token that its STOW-RS requests carry; without one it may not use STOW-RS.
+    bearer_token_file: Path | None = None
 
     def sends_from(self, address: str) -> bool:
         # A socket for both families writes IPv4 peers as ::ffff:a.b.c.d; a link-local one ends in %interface.
@@ -195,7 +195,7 @@ class DimseDestination(_Destination):
 class DicomWebDestination(_Destination):
     protocol: Literal["dicomweb"]
     url: Annotated[str, StringConstraints(pattern=r"^https?://")]
-    bearer_token_env: str | None = None
+    bearer_token_file: Path | None = None
 
 
 Destination = Annotated[DimseDestination | DicomWebDestination, Field(discriminator="protocol")]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-import os
 from collections.abc import Sequence
 
 from pacs_gateway.routing.configuration import Sender
+from pacs_gateway.routing.tokens import read_token
 
 
 def may_connect(senders: Sequence[Sender], address: str) -> bool:
@@ -25,7 +25,7 @@ def find_sender(senders: Sequence[Sender], ae_title: str, address: str) -> Sende
 def find_sender_by_token(senders: Sequence[Sender], token: str, address: str) -> Sender | None:
     """The sender at this address whose token this is; compared in constant time."""
     for sender in senders:
-        expected = os.environ.get(sender.bearer_token_env or "", "")
+        expected = read_token(sender.bearer_token_file)
         same = hmac.compare_digest(expected.encode(), token.encode())
         if expected and same and sender.sends_from(address):
             return sender

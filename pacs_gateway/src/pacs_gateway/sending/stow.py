@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from pacs_gateway.routing.configuration import DicomWebDestination
+from pacs_gateway.routing.tokens import read_token
 from pacs_gateway.sending.errors import DeliveryRejectedError, DestinationUnavailableError
 
 _MAY_PASS = frozenset({408, 425, 429})
@@ -40,7 +40,7 @@ def _session(destination: DicomWebDestination) -> requests.Session:
         session.verify = str(destination.tls.ca)
         if destination.tls.certificate is not None:
             session.cert = (str(destination.tls.certificate), str(destination.tls.key))
-    token = os.environ.get(destination.bearer_token_env or "")
+    token = read_token(destination.bearer_token_file)
     if token:
         session.headers["Authorization"] = f"Bearer {token}"
     return session

@@ -110,6 +110,11 @@ class UploadLedger:
         with self._engine.begin() as connection:
             return connection.scalar(query) or 0
 
+    def count_by_state(self) -> dict[State, int]:
+        query = sa.select(_UPLOAD.state, sa.func.count()).group_by(_UPLOAD.state)
+        with self._engine.begin() as connection:
+            return {state: count for state, count in connection.execute(query)}
+
     def ended(self, before: float) -> list[Upload]:
         """Ended before this time."""
         return self._where(_UPLOAD.finished_at < before)
