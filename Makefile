@@ -4,6 +4,7 @@
 # make up      the serving system on this machine, until Ctrl-C
 # make bench   speed, as ratios against what you would use instead; kept in benchmarks/results
 # make faults  every part killed and overloaded many times; make soak  half an hour of load
+# make audit   known vulnerabilities of what the images install, and their bills of materials (SBOM)
 # make lint    style, types, and who may import whom
 # make setup   .venv with everything in it; the others do this by themselves
 
@@ -21,7 +22,7 @@ PARTS   := protocol client preprocess_service pacs_gateway model export deploy/l
 SOURCES := constraints.txt $(PARTS:%=%/pyproject.toml) $(wildcard model/setup.py model/CMakeLists.txt model/src/mamba_hunet/csrc/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down demo-pacs test bench up lint faults soak sanitize
+.PHONY: help setup demo demo-down demo-pacs test bench up audit lint faults soak sanitize
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -92,6 +93,14 @@ $(VENV)/.ready-to-bench: $(VENV)/.ready benchmarks/requirements.txt
 	@echo "setup for benchmarks: what they compare with"
 	@$(PIP) install --constraint constraints.txt -r benchmarks/requirements.txt
 	@touch $@
+
+audit: $(VENV)/.ready-to-test
+	@mkdir -p out/sbom
+	@for lock in deploy/docker/locks/*.txt; do \
+	  image="$$(basename "$$lock" .txt)"; echo "== $$image"; \
+	  $(VENV)/bin/cyclonedx-py requirements --output-file "out/sbom/$$image.cdx.json" "$$lock" || exit 1; \
+	  $(VENV)/bin/pip-audit --disable-pip --require-hashes --requirement "$$lock" || exit 1; done
+	@echo "bills of materials, CycloneDX: out/sbom"
 
 bench: $(VENV)/.ready-to-bench
 	@mkdir -p benchmarks/results

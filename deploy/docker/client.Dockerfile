@@ -4,13 +4,12 @@ FROM python:3.12-slim-bookworm AS build
 RUN python -m venv /opt/hunet
 ENV PATH=/opt/hunet/bin:$PATH
 WORKDIR /src
-COPY constraints.txt ./
+COPY deploy/docker/locks/client.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt setuptools numpy nibabel grpcio
+    pip install --require-hashes --requirement client.txt
 COPY protocol protocol
 COPY client client
-RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt --no-build-isolation ./protocol ./client
+RUN pip install --no-cache-dir --no-deps --no-build-isolation ./protocol ./client
 
 FROM python:3.12-slim-bookworm
 COPY --from=build /opt/hunet /opt/hunet

@@ -4,14 +4,13 @@ FROM python:3.12-slim-bookworm AS build
 RUN python -m venv /opt/hunet
 ENV PATH=/opt/hunet/bin:$PATH
 WORKDIR /src
-COPY constraints.txt ./
+COPY deploy/docker/locks/gateway.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt setuptools numpy nibabel grpcio
+    pip install --require-hashes --requirement gateway.txt
 COPY protocol protocol
 COPY client client
 COPY pacs_gateway pacs_gateway
-RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt --no-build-isolation ./protocol ./client ./pacs_gateway
+RUN pip install --no-cache-dir --no-deps --no-build-isolation ./protocol ./client ./pacs_gateway
 
 FROM python:3.12-slim-bookworm
 COPY --from=build /opt/hunet /opt/hunet
