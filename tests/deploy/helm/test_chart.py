@@ -13,12 +13,15 @@ import helm_python as helm
 import kubernetes_validate
 import pytest
 import yaml
+from hunet_client.tls import Tls
 from preprocess_service.settings import ServiceSettings
 
 KUBERNETES = "1.34"
 CUSTOM = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
 FIXED_SIZE = {"autoscaling": {"enabled": False}}
 GATEWAY = {"gateway": {"enabled": True, "peers": ["10.1.0.0/16"]}}
+TLS = {"tls": {"secret": "hunet-certificates"}}
+TRACES = {"traces": {"endpoint": "http://collector.monitoring.svc:4318"}}
 Objects = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -50,7 +53,9 @@ def test_helm_finds_no_fault(root):
     assert found["errors"] == []
 
 
-@pytest.mark.parametrize("values", [{}, GATEWAY, FIXED_SIZE, {"monitoring": {"enabled": False}}])
+@pytest.mark.parametrize(
+    "values", [{}, GATEWAY, FIXED_SIZE, {"monitoring": {"enabled": False}}, TLS, TRACES, GATEWAY | TLS | TRACES]
+)
 def test_kubernetes_takes_every_object(render, values):
     checked = 0
     for (kind, _), found in render(values).items():
@@ -174,7 +179,7 @@ def test_rules_in_the_cluster_are_those_that_were_tested(objects, read_yaml):
         for relabeling in found["spec"]["endpoints"][0]["relabelings"]
         if relabeling["targetLabel"] == "job"
     }
-    assert jobs == {"triton", "preprocess"}
+    assert jobs == {"triton", "preprocess", "gateway"}
 
 
 def test_versions_stand_side_by_side_and_a_canary_takes_a_share_of_the_clients(render):
@@ -198,3 +203,36 @@ def test_the_image_is_named_by_the_version_that_the_release_serves(render):
     objects = render({"triton": {"image": {"repository": "registry/triton", "tag": "2.0.0"}}})
     (container,) = pods(objects)["v1-triton"]["spec"]["containers"]
     assert container["image"] == "registry/triton:2.0.0"
+
+
+def environment_of(objects: Objects, part: str) -> dict[str, str]:
+    (container,) = pods(objects)[f"v1-{part}"]["spec"]["containers"]
+    return {entry["name"]: entry["value"] for entry in container.get("env", [])}
+
+
+def test_with_certificates_servers_ask_for_one_and_callers_show_theirs(render):
+    objects = render(GATEWAY | TLS)
+    for part in ("triton", "preprocess", "gateway"):
+        spec = pods(objects)[f"v1-{part}"]["spec"]
+        assert {"name": "certificates", "mountPath": "/run/tls", "readOnly": True} in spec["containers"][0][
+            "volumeMounts"
+        ]
+        (volume,) = (one for one in spec["volumes"] if one["name"] == "certificates")
+        assert volume["secret"]["secretName"] == "hunet-certificates"
+    assert environment_of(objects, "triton")["HUNET_SERVER_TLS"] == "/run/tls"
+    assert environment_of(objects, "preprocess")["HUNET_PREPROCESS_TLS_CA"] == "/run/tls/ca.pem"
+    for caller in ("triton", "gateway"):  # Triton's canary calls it
+        own = {f"HUNET_TLS__{field.upper()}" for field in Tls.model_fields}
+        assert own <= environment_of(objects, caller).keys()
+    (container,) = pods(objects)["v1-preprocess"]["spec"]["containers"]
+    assert "--tls-ca=/run/tls/ca.pem" in container["readinessProbe"]["exec"]["command"]
+    (endpoint,) = objects["ServiceMonitor", "v1-preprocess"]["spec"]["endpoints"]
+    assert (endpoint["scheme"], endpoint["tlsConfig"]["serverName"]) == ("https", "v1-preprocess")
+
+
+def test_traces_go_to_the_collector_and_the_policies_let_them(render):
+    objects = render(GATEWAY | TRACES)
+    for part in ("triton", "preprocess", "gateway"):
+        assert environment_of(objects, part)["OTEL_EXPORTER_OTLP_ENDPOINT"] == TRACES["traces"]["endpoint"]
+        egress = objects["NetworkPolicy", f"v1-{part}"]["spec"]["egress"]
+        assert [{"protocol": "TCP", "port": 4318}] in [rule.get("ports") for rule in egress]
