@@ -45,14 +45,18 @@ class RevisionLedger:
 
     def close_quiet_studies(self, quiet_s: float, urgent_senders: frozenset[str]) -> list[Revision]:
         """Makes a revision of every study with new instances for which nothing came for `quiet_s`."""
-        is_quiet = sa.or_(_STUDY.last_received_at <= time.time() - quiet_s, _STUDY.complete)
+        now = time.time()
+        is_quiet = sa.or_(_STUDY.last_received_at <= now - quiet_s, _STUDY.complete)
         waiting = (
             sa.select(_INSTANCE.study_uid)
             .join(schema.study, _STUDY.study_uid == _INSTANCE.study_uid)
             .where(_INSTANCE.revision.is_(None), is_quiet)
             .distinct()
         )
+        # A clock that was set back: the quiet time begins now.
+        to_come = sa.update(schema.study).where(_STUDY.last_received_at > now).values(last_received_at=now)
         with self._engine.begin() as connection:
+            connection.execute(to_come)
             studies = list(connection.scalars(waiting))
         return [self._close(study_uid, urgent_senders) for study_uid in studies]
 
