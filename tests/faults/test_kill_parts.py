@@ -101,3 +101,25 @@ def test_a_killed_part_costs_a_retry_or_an_error_but_never_a_wrong_mask(
     with SegmentationClient(settings) as client:
         assert_same_mask(client.segment(scan_path), undisturbed)
     assert process_of(harmed_stack, part).pid != killed[0].pid
+
+
+def test_a_program_damaged_on_the_disk_is_never_served_and_a_mended_one_is_again(
+    harmed_stack, settings, scan_path, undisturbed
+):
+    wait_until_everything_answers(harmed_stack)
+    [program] = harmed_stack.state_folder.rglob("model.pt2")
+    sound = program.read_bytes()
+    middle = len(sound) // 2
+    program.write_bytes(sound[:middle] + bytes([sound[middle] ^ 1]) + sound[middle + 1 :])
+    process_of(harmed_stack, "triton").kill()
+
+    with SegmentationClient(settings) as client, pytest.raises(ServiceError):
+        client.segment(scan_path, deadline_s=30)
+    assert harmed_stack.hunet("status").returncode != 0
+    triton_log = (harmed_stack.state_folder / "logs" / "triton.log").read_text()
+    assert "model.pt2: not the file that was exported" in triton_log
+
+    program.write_bytes(sound)
+    wait_until_everything_answers(harmed_stack)
+    with SegmentationClient(settings) as client:
+        assert_same_mask(client.segment(scan_path), undisturbed)
