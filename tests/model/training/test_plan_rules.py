@@ -158,3 +158,9 @@ def test_a_trained_network_needs_half_the_steps_and_half_the_drawn_scans(thick: 
     for source in BASE.source_weights:
         assert trained.source_weights[source] == pytest.approx(fresh.source_weights[source] / 2, abs=0.01)
     assert trained.batch == fresh.batch
+
+
+def test_a_network_has_its_own_learning_rate(thick: CaseFingerprint):
+    usual = plan_for([thick]).training.learning_rate
+    own = plan_for([thick], learning_rate=0.3 * BASE.learning_rate).training.learning_rate
+    assert own == pytest.approx(0.3 * usual, rel=0.05)

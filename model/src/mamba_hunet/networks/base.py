@@ -22,11 +22,13 @@ class SegmentationNetwork(nn.Module):
 
     Attributes:
         source: the paper that describes the network.
+        learning_rate: AdamW's, for 8 slices a step and fresh weights.
         stride: height and width must be multiples of it.
         slice_size: the one height and width that fits, for a network that takes no other; else None.
     """
 
     source: ClassVar[str]
+    learning_rate: ClassVar[float] = 1e-3
     stride: int
     slice_size: int | None = None
 

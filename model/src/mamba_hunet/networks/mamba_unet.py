@@ -23,6 +23,8 @@ class MambaUNet(TokenUNet):
     """
 
     source = "Wang et al. 2024, Mamba-UNet"
+    # With more, and without the weights that its authors begin with, it soon says the same of every pixel.
+    learning_rate = 3e-4
 
     def __init__(
         self,

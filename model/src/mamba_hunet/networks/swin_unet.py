@@ -26,6 +26,8 @@ class SwinUNet(TokenUNet):
     """
 
     source = "Cao et al. 2021, Swin-Unet"
+    # With more, and without the weights that its authors begin with, it soon says the same of every pixel.
+    learning_rate = 3e-4
 
     def __init__(
         self,

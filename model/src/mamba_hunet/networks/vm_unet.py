@@ -85,6 +85,8 @@ class VMUNet(PublishedNetwork):
     """
 
     source = "Ruan and Xiang 2024, VM-UNet"
+    # With more, and without the weights that its authors begin with, it soon says the same of every pixel.
+    learning_rate = 3e-4
 
     def __init__(
         self,

@@ -52,12 +52,14 @@ class Circumstances:
     Attributes:
         machine: that trains.
         slice_size: the one side in pixels that the network takes, or None.
+        learning_rate: the network's, for fresh weights and the base's batch.
         has_template: whether the anatomy that template scans are drawn on is at hand.
         pretrained: whether the training goes on from trained weights.
     """
 
     machine: Machine
     slice_size: int | None = None
+    learning_rate: float = BASE.learning_rate
     has_template: bool = True
     pretrained: bool = False
 
@@ -79,7 +81,7 @@ def make_plan(fingerprint: Fingerprint, circumstances: Circumstances) -> Reasone
     sections: dict[str, dict[str, Choice]] = {
         "training": {
             "steps": choose_steps(plenty, circumstances.pretrained),
-            "learning_rate": choose_learning_rate(batch_size.value, circumstances.pretrained),
+            "learning_rate": choose_learning_rate(batch_size.value, circumstances),
             "bfloat16": choose_bfloat16(machine),
         },
         "batch": {
@@ -172,12 +174,14 @@ def choose_steps(plenty: _Plenty, pretrained: bool) -> Choice[int]:
     return Choice(int(steps), plenty.reason(base, "more") + (", half of a fresh network's" if pretrained else ""))
 
 
-def choose_learning_rate(batch_size: int, pretrained: bool) -> Choice[float]:
+def choose_learning_rate(batch_size: int, circumstances: Circumstances) -> Choice[float]:
     """Grows with the square root of the batch (Malladi et al., "On the SDEs and scaling rules", NeurIPS 2022)."""
-    base, base_size = BASE.learning_rate / 2 if pretrained else BASE.learning_rate, BASE.batch.batch_size
+    base, base_size = circumstances.learning_rate, BASE.batch.batch_size
+    if circumstances.pretrained:
+        base /= 2
     rate = float(f"{base * sqrt(batch_size / base_size):.2g}")
-    reason = f"{base:g} for {base_size} slices a step, and with the root of their number more"
-    return Choice(rate, reason + (", half of a fresh network's" if pretrained else ""))
+    reason = f"{base:g}, the network's own, for {base_size} slices a step, and with the root of their number more"
+    return Choice(rate, reason + (", half of a fresh network's" if circumstances.pretrained else ""))
 
 
 def choose_bfloat16(machine: Machine) -> Choice[bool]:

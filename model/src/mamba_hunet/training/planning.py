@@ -65,7 +65,11 @@ def plan_training(cases: Iterable[Case], wanted: PlanWish, progress: Callable[[C
     network = _network(wanted.model_name)
     fingerprint = take_fingerprint(cases, fault_of, progress)
     circumstances = Circumstances(
-        this_machine(), network.slice_size, has_template(wanted.template_folder), wanted.pretrained
+        this_machine(),
+        network.slice_size,
+        network.learning_rate,
+        has_template(wanted.template_folder),
+        wanted.pretrained,
     )
     reasoned = make_plan(fingerprint, circumstances)
     return NewPlan(
