@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import grpc
+import numpy as np
+import psutil
 import pytest
 from click.testing import CliRunner
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -57,6 +59,30 @@ async def test_sigterm_lets_a_running_scan_finish_and_turns_new_ones_away(servic
     assert lines[2]["outcome"] == "ok"
     assert lines[2]["scan"] == parts[0].manifest.input_sha256[:12]
     assert "jane" not in log
+
+
+async def test_a_scan_for_which_memory_runs_out_fails_alone(service, head, make_nifti):
+    """As in a container at its limit: 300 MB more than it has now are enough for a small scan and not for a large one."""
+    large = make_nifti(np.zeros((480, 480, 480), np.float32), np.eye(4), compress=True)
+    process = psutil.Process(service.pid)
+    limit = process.memory_info().vms + 300 * 2**20
+    process.rlimit(psutil.RLIMIT_AS, (limit, limit))
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await preprocessed(channel, large)
+        assert caught.value.code() == grpc.StatusCode.INTERNAL
+        assert await preprocessed(channel, make_nifti(*head, compress=True)) == 30
+    assert process.is_running()
+
+
+async def preprocessed(channel, content):
+    """Slices that come back."""
+    call = preprocess_pb2_grpc.PreprocessServiceStub(channel).Preprocess()
+    await call.write(pb.PreprocessRequest(header=pb.PreprocessHeader(file_name="scan.nii.gz")))
+    for start in range(0, len(content), 2**20):
+        await call.write(pb.PreprocessRequest(chunk=content[start : start + 2**20]))
+    await call.done_writing()
+    return sum([part.slices.count async for part in call])
 
 
 @pytest.fixture
