@@ -107,9 +107,12 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., L
     started: list[LocalStack] = []
 
     def start(
-        models: Sequence[str] = ("mamba_hunet",), home: Path | None = None, options: Sequence[str] = ()
+        models: Sequence[str] = ("mamba_hunet",),
+        home: Path | None = None,
+        options: Sequence[str] = (),
+        state_folder: Path | None = None,
     ) -> LocalStack:
-        started.append(LocalStack(tmp_path_factory.mktemp("stack"), models, home, options))
+        started.append(LocalStack(state_folder or tmp_path_factory.mktemp("stack"), models, home, options))
         started[-1].up()
         return started[-1]
 

@@ -62,7 +62,7 @@ async def test_sigterm_lets_a_running_scan_finish_and_turns_new_ones_away(servic
 
 
 async def test_a_scan_for_which_memory_runs_out_fails_alone(service, head, make_nifti):
-    """As in a container at its limit: 300 MB more than it has now are enough for a small scan and not for a large one."""
+    """As in a container at its limit: 300 MB more than it has now are enough for a small scan, not for a large one."""
     large = make_nifti(np.zeros((480, 480, 480), np.float32), np.eye(4), compress=True)
     process = psutil.Process(service.pid)
     limit = process.memory_info().vms + 300 * 2**20

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import disk_usage
+from typing import Literal, get_args
 
 from hunet_protocol.tracing import exemplar, span
 from prometheus_client import Counter, Histogram
@@ -16,6 +17,8 @@ from prometheus_client.registry import Collector
 
 from pacs_gateway.jobs.states import STATES
 from pacs_gateway.storage.ledgers import Ledgers
+
+Step = Literal["select", "segment", "build", "show", "send", "ask for commitment"]
 
 ASSOCIATIONS = Counter("hunet_gateway_associations", "Association requests.", ["outcome"])
 INSTANCES = Counter("hunet_gateway_instances", "Instances received.", ["outcome"])
@@ -32,10 +35,13 @@ for _outcome in ("accepted", "rejected"):
     ASSOCIATIONS.labels(outcome=_outcome)
 for _outcome in ("stored", "duplicate", "own_result", "refused"):
     INSTANCES.labels(outcome=_outcome)
+for _step in get_args(Step):
+    for _outcome in ("done", "failed"):
+        STEP_SECONDS.labels(step=_step, outcome=_outcome)
 
 
 @contextmanager
-def timed(step: str) -> Iterator[None]:
+def timed(step: Step) -> Iterator[None]:
     """Around one attempt at a step: counted, and a span of its job's trace."""
     started = time.monotonic()
     outcome = "failed"

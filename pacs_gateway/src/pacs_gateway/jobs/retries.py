@@ -10,7 +10,7 @@ from typing import Any
 from dbos._error import DBOSMaxStepRetriesExceeded
 from hunet_client.errors import HunetError, ServiceError
 
-from pacs_gateway.metrics import timed
+from pacs_gateway.metrics import Step, timed
 from pacs_gateway.routing.configuration import Jobs
 
 _MAX_REASON = 500
@@ -36,7 +36,7 @@ def backing_off(jobs: Jobs, name: str) -> Any:
 
 
 @contextmanager
-def attempt(step: str) -> Iterator[None]:
+def attempt(step: Step) -> Iterator[None]:
     """Around one attempt at a step: its time is counted, and of an unforeseen error only its kind is kept.
 
     The engine writes errors into its database, and such an error's text may hold anything.
