@@ -31,7 +31,8 @@ def exported_as(tmp_path, save_small_network):
     return run
 
 
-@pytest.mark.parametrize("network", list_models())
+# One of each kind of layer: the two left out are made of the others', and take most of a minute each.
+@pytest.mark.parametrize("network", [name for name in list_models() if name not in ("hunet_lite", "mamba_unet")])
 def test_onnx_has_standard_operators_only_and_the_descriptions_tensors(exported_as, network):
     version, manifest = exported_as("onnx", network)
 
