@@ -62,7 +62,7 @@ def disk(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(start_stack, disk, tmp_path_factory):
+def site(disk, start_stack, tmp_path_factory):
     if not shutil.which("prometheus") or not shutil.which("Orthanc"):
         pytest.skip("apt install prometheus orthanc orthanc-dicomweb")
     with pytest.MonkeyPatch.context() as patch:

@@ -115,9 +115,12 @@ def test_a_program_damaged_on_the_disk_is_never_served_and_a_mended_one_is_again
 
     with SegmentationClient(settings) as client, pytest.raises(ServiceError):
         client.segment(scan_path, deadline_s=30)
+    triton_log = harmed_stack.state_folder / "logs" / "triton.log"
+    give_up_at = time.monotonic() + RECOVERY_S
+    while "model.pt2: not the file that was exported" not in triton_log.read_text():
+        assert time.monotonic() < give_up_at, triton_log.read_text()
+        time.sleep(0.2)
     assert harmed_stack.hunet("status").returncode != 0
-    triton_log = (harmed_stack.state_folder / "logs" / "triton.log").read_text()
-    assert "model.pt2: not the file that was exported" in triton_log
 
     program.write_bytes(sound)
     wait_until_everything_answers(harmed_stack)
