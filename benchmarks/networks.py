@@ -15,7 +15,7 @@ import argparse
 import io
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -36,7 +36,7 @@ SCAN_SHAPE = (1, 64, 64, 192, 6, 16)
 MATRIX_SIDE = 2048
 
 
-def medians_s(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def medians_s(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median time of each call, taken in turns.
 
     Each is called once before it is measured: weights come back into the cache, and threads of a runtime before it that

@@ -1,13 +1,12 @@
 """How fast the selective scans are, beside what they replace: medians of one run, and their ratios."""
 
-import statistics
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from mamba_hunet.memory import keep_freed_memory
 from mamba_hunet.selective_scan import selective_scan, selective_scan_2d_ref, selective_scan_ref
+from networks import medians_s
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -53,16 +52,8 @@ def random_images(batch: int, height: int, width: int, channels: int, dt_rank: i
 
 
 def medians_ms(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median time of each call, taken in turns, so that whatever else the machine does meets all alike."""
-    times_ms: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(repeats):
-        for name, call in calls.items():
-            began = time.perf_counter()
-            call()
-            times_ms[name].append((time.perf_counter() - began) * 1e3)
-    return {name: statistics.median(times) for name, times in times_ms.items()}
+    """`medians_s` in milliseconds."""
+    return {name: 1e3 * median_s for name, median_s in medians_s(calls, repeats).items()}
 
 
 def median_ms(function: Callable[..., object], *arguments: object, repeats: int) -> float:

@@ -195,6 +195,18 @@ timeout_s = 10.0
 """
 
 
+@pytest.fixture(scope="session")
+def open_ledgers():
+    """`open_ledgers(folder)`: the ledgers of a gateway that does not run, below this folder."""
+
+    def make(folder):
+        file = folder / "gateway.toml"
+        file.write_text(configuration_text(folder / "storage", 1, 2, 3), "utf-8")
+        return Ledgers.open(read_configuration(file))
+
+    return make
+
+
 @pytest.fixture
 def make_gateway(tmp_path_factory):
     """`make_gateway(orthanc, ...)`: a started gateway; all end with the test."""

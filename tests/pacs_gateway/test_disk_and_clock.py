@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from types import SimpleNamespace
 
 import pytest
 from conftest import Gateway, free_ports, wait_until
@@ -13,7 +12,6 @@ from mr_series import make_series
 from pacs_gateway.storage import instances as instance_ledger
 from pacs_gateway.storage import revisions as revision_ledger
 from pacs_gateway.storage.instances import Instance
-from pacs_gateway.storage.ledgers import Ledgers
 
 SUCCESS, OUT_OF_RESOURCES = 0x0000, 0xA700
 SMALL, LARGE = "size=16m", "size=64m"
@@ -73,10 +71,8 @@ def clock(monkeypatch):
 
 
 @pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
-def test_a_study_is_complete_soon_after_its_last_slice_however_the_clock_jumps(tmp_path, clock, jump_s):
-    ledgers = Ledgers.open(
-        SimpleNamespace(storage=SimpleNamespace(root=tmp_path), jobs=SimpleNamespace(database_url=None))
-    )
+def test_a_study_is_complete_soon_after_its_last_slice_however_the_clock_jumps(open_ledgers, tmp_path, clock, jump_s):
+    ledgers = open_ledgers(tmp_path)
     ledgers.instances.add(
         Instance("1.2.3", "1.2", "1.2.1", "1.2.840.10008.5.1.4.1.1.4", "digest", "path", "PACS", "::1")
     )

@@ -70,17 +70,13 @@ class LedgerCollector(Collector):
             for state in STATES:
                 jobs.add_metric([kind, state], counts.get(state, 0))
         yield jobs
-        yield _gauge(
+        yield GaugeMetricFamily(
             "hunet_gateway_deliveries_waiting",
             "Results on their way to a destination.",
-            len(ledgers.deliveries.waiting()),
+            value=len(ledgers.deliveries.waiting()),
         )
-        yield _gauge(
-            "hunet_gateway_storage_free_bytes", "Free space where studies are stored.", disk_usage(self._root).free
+        yield GaugeMetricFamily(
+            "hunet_gateway_storage_free_bytes",
+            "Free space where studies are stored.",
+            value=disk_usage(self._root).free,
         )
-
-
-def _gauge(name: str, description: str, value: float) -> GaugeMetricFamily:
-    gauge = GaugeMetricFamily(name, description)
-    gauge.add_metric([], value)
-    return gauge

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pacs_gateway.http_api.catalogue import Catalogue
 from pacs_gateway.jobs.progress_board import ProgressBoard
-from pacs_gateway.storage.ledgers import Ledgers
 
 
 @pytest.fixture(scope="module")
-def ledgers(tmp_path_factory):
-    root = tmp_path_factory.mktemp("storage")
-    return Ledgers.open(SimpleNamespace(storage=SimpleNamespace(root=root), jobs=SimpleNamespace(database_url=None)))
+def ledgers(open_ledgers, tmp_path_factory):
+    return open_ledgers(tmp_path_factory.mktemp("ledgers"))
 
 
 @given(
