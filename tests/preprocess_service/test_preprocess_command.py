@@ -39,6 +39,8 @@ async def test_sigterm_lets_a_running_scan_finish_and_turns_new_ones_away(servic
         running = preprocess_pb2_grpc.PreprocessServiceStub(channel).Preprocess()
         await running.write(pb.PreprocessRequest(header=pb.PreprocessHeader(file_name="jane_doe.nii.gz")))
         await running.write(pb.PreprocessRequest(chunk=content[:100]))
+        # Calls are taken up in turn, so once this one is answered, that one runs.
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         service.send_signal(signal.SIGTERM)
         assert (await health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         health.cancel()

@@ -1,4 +1,4 @@
-"""A TCP link between two programs that a test can sever and mend."""
+"""A TCP link between two programs that a test can sever, silence and mend."""
 
 from __future__ import annotations
 
@@ -13,20 +13,29 @@ class SeverableLink:
     def __init__(self, port):
         self.target = ("127.0.0.1", port)
         self.is_severed = False
-        self.sockets = []
+        self.connections = []
+        self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def sever(self):
         """Ends every connection; new ones end as they begin."""
-        self.is_severed = True
-        sockets, self.sockets = self.sockets, []
-        for one in sockets:
-            _end(one)
+        with self.lock:
+            self.is_severed = True
+            for connection in self.connections:
+                connection.end()
+            self.connections.clear()
+
+    def fall_silent(self, request):
+        """Nothing more comes through where `request` was the last that passed, and no side is told."""
+        with self.lock:
+            for connection in self.connections:
+                connection.is_silent = request in connection.last_request
 
     def mend(self):
-        self.is_severed = False
+        with self.lock:
+            self.is_severed = False
 
     def close(self):
         self.sever()
@@ -36,20 +45,42 @@ class SeverableLink:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self.listener.accept()
-                if self.is_severed:
-                    near.close()
-                    continue
-                far = socket.create_connection(self.target)
-                self.sockets += [near, far]
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+                with self.lock:
+                    if self.is_severed:
+                        _end(near)
+                    else:
+                        self._connect(near)
+
+    def _connect(self, near):
+        try:
+            far = socket.create_connection(self.target)
+        except OSError:
+            _end(near)
+        else:
+            self.connections.append(_Connection(near, far))
 
 
-def _pass_on(source, sink):
-    with contextlib.suppress(OSError):
-        while content := source.recv(65536):
-            sink.sendall(content)
-    _end(sink)
+class _Connection:
+    def __init__(self, near, far):
+        self.sockets = (near, far)
+        self.is_silent = False
+        self.last_request = b""
+        for source, sink in (self.sockets, self.sockets[::-1]):
+            threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    def end(self):
+        for one in self.sockets:
+            _end(one)
+
+    def _pass_on(self, source, sink):
+        with contextlib.suppress(OSError):
+            while content := source.recv(65536):
+                if source is self.sockets[0]:
+                    self.last_request = content
+                if not self.is_silent:
+                    sink.sendall(content)
+        if not self.is_silent:
+            self.end()
 
 
 def _end(one):

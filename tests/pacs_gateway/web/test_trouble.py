@@ -51,6 +51,33 @@ def test_a_study_outlives_a_dead_triton_and_a_lost_connection(open_page, gateway
     to_gateway.close()
 
 
+def test_a_scan_whose_reading_broke_off_is_read_again(open_page, gateway, to_triton, waiting):
+    url = f"http://127.0.0.1:{gateway.http_port}"
+    page = open_page(url)
+    broken = []
+    page.route("**/flair.nii.gz", lambda route: broken.append(route.abort()) if not broken else route.continue_())
+    page.goto(f"{url}/#/studies/{waiting['id']}")
+    page.wait_for_selector(".steps")
+    to_triton.mend()
+    page.wait_for_selector("tr[data-lesion]", timeout=ENDED_MS)
+    assert broken
+
+
+def test_a_connection_that_fell_silent_is_taken_up_again(open_page, gateway, to_triton, waiting):
+    to_gateway = SeverableLink(gateway.http_port)
+    page = watched(open_page, f"http://127.0.0.1:{to_gateway.port}", waiting)
+    page.clock.install()
+    page.reload()
+    page.wait_for_selector(".steps")
+    to_gateway.fall_silent(b"/events ")
+    to_triton.mend()
+    GatewayApi(gateway.http_port).wait_until_ended(waiting["id"])
+    assert page.locator(".steps").is_visible()
+    page.clock.fast_forward("00:30")
+    page.wait_for_selector("tr[data-lesion]")
+    to_gateway.close()
+
+
 def test_a_second_tab_watches_the_same_study(open_page, gateway, to_triton, waiting):
     url = f"http://127.0.0.1:{gateway.http_port}"
     first, second = watched(open_page, url, waiting), watched(open_page, url, waiting)

@@ -5,6 +5,8 @@ import { createParser } from "./vendor/eventsource-parser.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
+// The gateway says every ten seconds that it is there.
+const LONGEST_SILENCE_MS = 25_000;
 
 /**
  * Calls `onEvent(kind, data)` for each event until the study is done or failed, or `signal` aborts.
@@ -24,16 +26,20 @@ export async function followStudy(id, { signal, onEvent, onConnection }) {
     },
   });
   while (!ended && !signal.aborted) {
+    const silence = watchSilence();
     try {
       const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
-      const answer = await request(`studies/${id}/events`, { headers, signal });
+      const either = AbortSignal.any([signal, silence.signal]);
+      const answer = await request(`studies/${id}/events`, { headers, signal: either });
       onConnection(true);
       wait_ms = FIRST_WAIT_MS;
-      await feed(answer.body, parser);
+      await feed(answer.body, parser, silence.broken);
     } catch (error) {
       if (signal.aborted) return;
       // The server knows the study no longer: nothing to wait for.
       if (error.status >= 400 && error.status < 500) throw error;
+    } finally {
+      silence.end();
     }
     if (ended || signal.aborted) return;
     onConnection(false);
@@ -42,14 +48,28 @@ export async function followStudy(id, { signal, onEvent, onConnection }) {
   }
 }
 
-async function feed(body, parser) {
+async function feed(body, parser, onBytes) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   parser.reset();
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
+    onBytes();
     parser.feed(value);
   }
+}
+
+/** A signal that aborts when nothing is heard for too long: a network can go without closing its connections. */
+function watchSilence() {
+  const controller = new AbortController();
+  let timer;
+  const end = () => clearTimeout(timer);
+  const broken = () => {
+    end();
+    timer = setTimeout(() => controller.abort(), LONGEST_SILENCE_MS);
+  };
+  broken();
+  return { signal: controller.signal, broken, end };
 }
 
 function pause(duration_ms, signal) {

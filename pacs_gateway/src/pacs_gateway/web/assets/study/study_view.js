@@ -92,16 +92,21 @@ function openViewer(shell) {
   return shell.opening;
 }
 
-/** Shows the study's scan as soon as it is there, once. */
+/** Shows the study's scan as soon as it is there, once; after a failure the next call tries again. */
 function showScan(study, shell) {
   if (!study.links["flair.nii.gz"]) return Promise.resolve();
-  shell.showing ??= (async () => {
-    const [viewer, scan] = await Promise.all([openViewer(shell), getBytes(study.links["flair.nii.gz"])]);
-    await viewer.showScan(scan);
-    viewer.setLayout(viewer.nv.isSoftware ? "slices" : "planes");
-    shell.waiting.remove();
-  })();
+  shell.showing ??= fetchAndShowScan(study, shell).catch((error) => {
+    shell.showing = null;
+    throw error;
+  });
   return shell.showing;
+}
+
+async function fetchAndShowScan(study, shell) {
+  const [viewer, scan] = await Promise.all([openViewer(shell), getBytes(study.links["flair.nii.gz"])]);
+  await viewer.showScan(scan);
+  viewer.setLayout(viewer.nv.isSoftware ? "slices" : "planes");
+  shell.waiting.remove();
 }
 
 function title(study) {
