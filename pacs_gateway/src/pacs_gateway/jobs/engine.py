@@ -14,7 +14,7 @@ from pacs_gateway.routing.configuration import Configuration
 # reordered. Set by hand, since by default any change of the source would leave unfinished jobs behind.
 STEP_LAYOUT = "1"
 _DELIVERIES_AT_ONCE = 8
-_POLLING_S = 0.2
+_POLLING_S = 0.5
 
 
 def prepare_engine(configuration: Configuration) -> None:
