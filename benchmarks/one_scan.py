@@ -22,7 +22,7 @@ from pathlib import Path
 import nibabel
 from hunet_client import SegmentationClient
 from hunet_client.segment_outcome import SegmentedScan, segment_to_folder
-from serving import alone_in_a_process, running_stack
+from serving import BATCHES, alone_in_a_process, running_stack
 
 SLICES = 35
 TARGET_RATIO = 1.3
@@ -77,7 +77,7 @@ def main() -> None:
         scan = first_slices(folder / "flair.nii.gz", folder / "scan.nii.gz")
         with running_stack():
             first, *runs = scan_times(scan, folder / "out", options.repeats)
-    speeds = alone_in_a_process(slices=240)
+    speeds = alone_in_a_process(BATCHES)
     network_s = SLICES / max(speeds.values())
     made_s, mask_s, all_s = (
         statistics.median(getattr(run, field.name) for run in runs) for field in dataclasses.fields(ScanTimes)
