@@ -54,6 +54,11 @@ class Supervision:
                 await asyncio.sleep(0.02)
 
 
+def pauses(said: list[str]) -> list[float]:
+    """How long each new start waited, in seconds."""
+    return [float(line.rsplit(" in ", 1)[1].removesuffix(" s")) for line in said if "starting it again in" in line]
+
+
 def run(scenario) -> None:
     asyncio.run(scenario())
 
@@ -131,6 +136,41 @@ def test_a_part_that_lost_a_worker_is_restarted(part_running, tmp_path):
             os.kill(int(worker_file.read_text()), signal.SIGKILL)
             await supervision.until_said("has lost a worker process; starting it again")
             await supervision.until(lambda: sum("answers (" in line for line in supervision.said) == 2)
+
+    run(scenario)
+
+
+def test_a_part_that_answered_until_it_failed_starts_again_soon_each_time(part_running):
+    part = part_running("""
+        import os, socket, sys
+        listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+        connection, _ = listener.accept()
+        connection.sendall(str(os.getpid()).encode())
+    """)
+
+    async def scenario():
+        async with Supervision(part) as supervision:
+            await supervision.until(lambda: len(pauses(supervision.said)) == 4)
+            assert set(pauses(supervision.said)) == {QUICK.first_back_off_s}
+
+    run(scenario)
+
+
+def test_a_part_that_fails_before_it_answers_waits_longer_each_time(part_running, tmp_path):
+    part = part_running(f"""
+        import os, pathlib, socket, sys
+        listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+        marker = pathlib.Path({str(tmp_path / "started")!r})
+        if not marker.exists():
+            marker.touch()
+            connection, _ = listener.accept()
+            connection.sendall(str(os.getpid()).encode())
+    """)
+
+    async def scenario():
+        async with Supervision(part) as supervision:
+            await supervision.until(lambda: len(pauses(supervision.said)) == 5)
+            assert pauses(supervision.said) == [0.01, 0.02, 0.04, 0.05, 0.05]
 
     run(scenario)
 

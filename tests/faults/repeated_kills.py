@@ -76,17 +76,19 @@ class Callers:
                 self.outcomes.append(error)
 
 
-def wait_until_answers(answers):
-    """Seconds until the stack answers, or does not."""
+def seconds_until(is_so):
     began = time.monotonic()
-    while inquire().answers is not answers:
+    while not is_so():
         assert time.monotonic() - began < PATIENCE_S
         time.sleep(0.05)
     return time.monotonic() - began
 
 
-def stub_of(stack):
-    return next(child for child in stack.process("triton").children() if "stub" in child.cmdline()[0])
+def kill_a_stub(stack):
+    """Returns the Triton that lost it, which its other stub lets answer now and then until it is replaced."""
+    triton = stack.process("triton")
+    next(child for child in triton.children() if "stub" in child.cmdline()[0]).kill()
+    return triton
 
 
 def test_a_stub_killed_under_load_is_seen_and_replaced_and_no_scan_is_lost(stack, scan_path):
@@ -96,9 +98,9 @@ def test_a_stub_killed_under_load_is_seen_and_replaced_and_no_scan_is_lost(stack
             before = len(callers.outcomes)
             while len(callers.outcomes) < before + 2:
                 time.sleep(0.05)
-            stub_of(stack).kill()
-            seen_s.append(wait_until_answers(False))
-            back_s.append(wait_until_answers(True))
+            triton = kill_a_stub(stack)
+            seen_s.append(seconds_until(lambda: not inquire().answers))
+            back_s.append(seconds_until(lambda triton=triton: not triton.is_running() and inquire().answers))
     print(f"\n{STUB_KILLS} kills: not ready after {max(seen_s):.1f} s at most, ready {max(back_s):.1f} s after that")
     assert len(set(callers.outcomes)) == 1, callers.outcomes
     assert isinstance(callers.outcomes[0], int)

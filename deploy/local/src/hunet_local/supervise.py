@@ -27,10 +27,9 @@ class Pace:
     ask_s: float = 10.0
     # So many questions in a row without an answer make a part dead.
     patience: int = 5
+    # A part that answered until it failed is needed soon; one that fails before it answers will fail again.
     first_back_off_s: float = 0.5
     longest_back_off_s: float = 30.0
-    # A part that has run this long starts again without the back-off of earlier failures.
-    steady_s: float = 60.0
 
 
 class PartFailedError(ServiceUnavailableError):
@@ -89,13 +88,12 @@ class _Keeper:
         self._say = say
         self._pace = pace
         self.was_ready = asyncio.Event()
+        self._has_answered = False
 
     async def run(self) -> None:
         """Starts the part again and again until it is cancelled; then stops it and returns."""
-        clock = asyncio.get_running_loop().time
         back_off_s = self._pace.first_back_off_s
         while True:
-            started = clock()
             trouble = await self._run_once()
             if not self.was_ready.is_set():
                 log_file = self._part.log_file
@@ -104,7 +102,7 @@ class _Keeper:
                     f"did not start: it {trouble}",
                     f"The last lines of {log_file} are:\n{tail(log_file)}",
                 )
-            if clock() - started > self._pace.steady_s:
+            if self._has_answered:
                 back_off_s = self._pace.first_back_off_s
             self._say(f"{self._part.name} {trouble}; starting it again in {back_off_s:g} s")
             await asyncio.sleep(back_off_s)
@@ -113,6 +111,7 @@ class _Keeper:
     async def _run_once(self) -> str:
         """From start to trouble; returns what the trouble was."""
         self._say(f"starting {self._part.name}")
+        self._has_answered = False
         process = await PartProcess.start(self._part, self._stack_id)
         try:
             trouble = await _first(process.exited(), self._until_trouble(process))
@@ -129,6 +128,7 @@ class _Keeper:
         except NotAnsweringError as exc:
             return f"did not answer within {self._part.start_timeout_s:g} s: {exc}"
         self._say(f"{self._part.name} answers (process {process.pid})")
+        self._has_answered = True
         self.was_ready.set()
         return await self._watch(process)
 
