@@ -46,9 +46,13 @@ def test_two_priorities_with_bounded_queues_that_reject(config):
         assert policy.default_timeout_microseconds > 0
 
 
-def test_every_preferred_batch_size_and_a_single_slice_are_warmed_up(config):
-    sizes = {warm_up.batch_size for warm_up in config.model_warmup}
-    assert sizes == {1, *config.dynamic_batching.preferred_batch_size}
+def test_the_largest_batch_is_warmed_up(config):
+    assert [warm_up.batch_size for warm_up in config.model_warmup] == [config.max_batch_size]
+
+
+def test_no_request_waits_for_others_while_an_instance_is_idle(config):
+    assert config.dynamic_batching.max_queue_delay_microseconds == 0
+    assert not config.dynamic_batching.preferred_batch_size
 
 
 def test_answers_are_never_cached(config):

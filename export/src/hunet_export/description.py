@@ -55,9 +55,6 @@ class ServedModel:
     # Lesion probability from which a pixel belongs to LESION_MASK.
     mask_threshold: float = 0.5
     max_batch_size: int = 16
-    preferred_batch_sizes: tuple[int, ...] = (4, 8, 16)
-    # Long enough for requests sent together to meet, far below the time of one slice.
-    max_queue_delay_us: int = 2000
     priority_queues: tuple[QueuePolicy, ...] = field(
         default=(
             QueuePolicy(max_queued_requests=64, timeout_s=30.0),
@@ -68,11 +65,6 @@ class ServedModel:
     # Processes, each with its own copy of the weights and its share of the cores. Two, because half of the
     # cores on each of two batches are busier than all of them on one, the more so beside other programs.
     instances: int = 2
-
-    @property
-    def warm_up_batch_sizes(self) -> tuple[int, ...]:
-        """One slice, and every size that the batcher aims for."""
-        return tuple(sorted({1, *self.preferred_batch_sizes}))
 
 
 def describe(model_name: str) -> ServedModel:

@@ -40,7 +40,8 @@ def triton_config(model: ServedModel, backend: str = "python", platform: str = "
         output=[_tensor(triton.ModelOutput, tensor) for tensor in model.outputs],
         instance_group=[triton.ModelInstanceGroup(count=model.instances, kind=triton.ModelInstanceGroup.KIND_CPU)],
         dynamic_batching=_dynamic_batching(model),
-        model_warmup=[_warm_up(model, batch_size) for batch_size in model.warm_up_batch_sizes],
+        # The largest batch touches all the memory that any smaller one will want.
+        model_warmup=[_warm_up(model, model.max_batch_size)],
         # Off on purpose: the cache key is a 64-bit hash, and a collision would return another patient's
         # result.
         response_cache=triton.ModelResponseCache(enable=False),
@@ -79,9 +80,8 @@ def _data_type(tensor: TensorDescription) -> int:
 
 
 def _dynamic_batching(model: ServedModel) -> triton.ModelDynamicBatching:
+    # What waits is joined, and nothing waits for company: that would leave an instance idle beside a busy one.
     return triton.ModelDynamicBatching(
-        preferred_batch_size=model.preferred_batch_sizes,
-        max_queue_delay_microseconds=model.max_queue_delay_us,
         priority_levels=len(model.priority_queues),
         default_priority_level=model.default_priority,
         priority_queue_policy={

@@ -23,7 +23,7 @@ class Pace:
 
     poll_s: float = 0.2
     # Looking for dead processes costs nothing; a question may cost an inference.
-    watch_s: float = 2.0
+    watch_s: float = 1.0
     ask_s: float = 10.0
     # So many questions in a row without an answer make a part dead.
     patience: int = 5
