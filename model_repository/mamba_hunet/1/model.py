@@ -1,6 +1,5 @@
 """The model that Triton's Python backend runs. `hunet export` puts this file into the version directory."""
 
-import gc
 from typing import Any
 
 from hunet_export import triton_backend
@@ -15,5 +14,3 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         del self.network
-        # Else the ending interpreter looks through all of torch's objects for garbage, for a second or two.
-        gc.freeze()
