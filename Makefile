@@ -87,6 +87,7 @@ lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	MYPYPATH=benchmarks $(VENV)/bin/mypy benchmarks/*.py
 	$(VENV)/bin/lint-imports
 
 $(VENV)/.ready-to-bench: $(VENV)/.ready benchmarks/requirements.txt

@@ -60,15 +60,19 @@ def main() -> None:
         results += one_phantom(replace(settings, lesions=lesions))
     print(f"{len(results)} lesions\n{'true':>18} | " + " ".join(f"{name:>17}" for name in NAMES))
     for true in NAMES[:-1]:
-        told = [place.location for kind, place in results if kind == true]
+        told: list[str] = [place.location for kind, place in results if kind == true]
         print(f"{true:>18} | " + " ".join(f"{told.count(name):>17}" for name in NAMES))
-    determined = [(kind, place) for kind, place in results if place.location != "undetermined"]
-    right = sum(kind == place.location for kind, place in determined)
+    determined = [
+        (kind, *place.probabilities.most_probable())
+        for kind, place in results
+        if place.probabilities is not None and place.location != "undetermined"
+    ]
+    right = sum(kind == location for kind, location, _ in determined)
     print(f"told: {len(determined) / len(results):.2f} of all; of those right: {right / len(determined):.2f}")
     for low, high in ((0.6, 0.75), (0.75, 0.9), (0.9, 1.01)):
-        band = [(kind, place) for kind, place in determined if low <= place.probabilities.most_probable()[1] < high]
+        band = [(kind, location) for kind, location, probability in determined if low <= probability < high]
         if band:
-            share = sum(kind == place.location for kind, place in band) / len(band)
+            share = sum(kind == location for kind, location in band) / len(band)
             print(f"probability {low:.2f} to {min(high, 1.0):.2f}: {len(band)} lesions, right in {share:.2f}")
 
 

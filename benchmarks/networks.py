@@ -112,7 +112,7 @@ def peers() -> dict[str, Callable[[], object]]:
         return {}
     exported = io.BytesIO()
     with torch.no_grad():
-        torch.onnx.export(create_model("unet").eval(), (torch.zeros(SLICE),), exported, dynamo=False)
+        torch.onnx.export(create_model("unet").eval(), (torch.zeros(SLICE),), exported, dynamo=False)  # type: ignore[arg-type]
     slices = np.random.default_rng(0).normal(size=SLICE).astype(np.float32)
     session = onnxruntime.InferenceSession(exported.getvalue(), providers=["CPUExecutionProvider"])
     (name,) = (given.name for given in session.get_inputs())

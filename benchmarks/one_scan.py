@@ -30,7 +30,7 @@ TARGET_RATIO = 1.3
 
 def first_slices(scan: Path, path: Path) -> Path:
     """The scan's first slices along k, as a file of its own."""
-    image = nibabel.load(scan)
+    image = nibabel.Nifti1Image.from_filename(scan)
     nibabel.save(image.slicer[:, :, :SLICES], path)
     return path
 

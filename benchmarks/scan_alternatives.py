@@ -22,7 +22,7 @@ from mamba_hunet.selective_scan import selective_scan, selective_scan_ref
 from mambapy.pscan import pscan
 from rich.console import Console
 from rich.table import Table
-from selective_scan import largest_error, medians_ms, random_sequences
+from selective_scan import Sequences, largest_error, medians_ms, random_sequences
 from torch import Tensor
 
 # (batch, dim, length, groups, d_state); mamba.py has one B and C for all channels.
@@ -59,7 +59,7 @@ def build_plain_cpp(folder: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
-def forward_and_backward(scan: Scan, inputs: list[Tensor], grad_y: Tensor) -> None:
+def forward_and_backward(scan: Scan, inputs: Sequences, grad_y: Tensor) -> None:
     leaves = [tensor.clone().requires_grad_() for tensor in inputs]
     torch.autograd.grad(scan(*leaves), leaves, grad_y)
 

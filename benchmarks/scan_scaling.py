@@ -34,10 +34,10 @@ def time_sizes(name: str, sizes: tuple[int, ...]) -> tuple[list[float], list[flo
     operators = torch.ops.mamba_hunet
     forward, backward = {}, {}
     for size in sizes:
-        arguments = (*random_sequences(**(BASE | {name: size})), True)
-        grad_y = torch.randn_like(arguments[0])
-        forward[str(size)] = partial(operators.selective_scan, *arguments)
-        backward[str(size)] = partial(operators.selective_scan_backward, grad_y, *arguments)
+        inputs = random_sequences(**(BASE | {name: size}))
+        grad_y = torch.randn_like(inputs[0])
+        forward[str(size)] = partial(operators.selective_scan, *inputs, True)
+        backward[str(size)] = partial(operators.selective_scan_backward, grad_y, *inputs, True)
     return list(medians_ms(forward, repeats=11).values()), list(medians_ms(backward, repeats=5).values())
 
 

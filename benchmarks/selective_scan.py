@@ -26,9 +26,13 @@ IMAGES = [
 ]
 
 
-def random_sequences(batch: int, dim: int, length: int, groups: int, d_state: int) -> list[Tensor]:
-    """(u, delta, A, B, C, D, delta_bias) as in a network that starts to learn."""
-    return [
+# u, delta, A, B, C, D, delta_bias
+Sequences = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+def random_sequences(batch: int, dim: int, length: int, groups: int, d_state: int) -> Sequences:
+    """As in a network that starts to learn."""
+    return (
         torch.randn(batch, dim, length),
         torch.randn(batch, dim, length) * 0.5 - 3,
         -torch.arange(1.0, d_state + 1).repeat(dim, 1),
@@ -36,7 +40,7 @@ def random_sequences(batch: int, dim: int, length: int, groups: int, d_state: in
         torch.randn(batch, groups, d_state, length),
         torch.ones(dim),
         torch.zeros(dim),
-    ]
+    )
 
 
 def random_images(batch: int, height: int, width: int, channels: int, dt_rank: int, d_state: int) -> list[Tensor]:
@@ -80,12 +84,12 @@ def compare_sequences(setting: str) -> Table:
     )  # fmt: skip
     operators = torch.ops.mamba_hunet
     for shape in SEQUENCES:
-        arguments = (*random_sequences(*shape), True)
-        grad_y = torch.randn_like(arguments[0])
-        error = largest_error(operators.selective_scan(*arguments), selective_scan_ref(*arguments))
-        loop_ms = median_ms(selective_scan_ref, *arguments, repeats=3)
-        forward_ms = median_ms(operators.selective_scan, *arguments, repeats=25)
-        backward_ms = median_ms(operators.selective_scan_backward, grad_y, *arguments, repeats=15)
+        inputs = random_sequences(*shape)
+        grad_y = torch.randn_like(inputs[0])
+        error = largest_error(operators.selective_scan(*inputs, True), selective_scan_ref(*inputs, True))
+        loop_ms = median_ms(selective_scan_ref, *inputs, True, repeats=3)
+        forward_ms = median_ms(operators.selective_scan, *inputs, True, repeats=25)
+        backward_ms = median_ms(operators.selective_scan_backward, grad_y, *inputs, True, repeats=15)
         batch, dim, length, _, d_state = shape
         table.add_row(
             str(shape),

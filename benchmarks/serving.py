@@ -55,10 +55,10 @@ def perf_analyzer(address: str, batch: int, callers: Sequence[int], *options: st
         for count in callers:
             report = Path(folder) / f"{count}.csv"
             command = [
-                HERE / "perf_analyzer.sh", "-m", MODEL, "-i", "grpc", "-u", address, "-b", str(batch),
+                str(HERE / "perf_analyzer.sh"), "-m", MODEL, "-i", "grpc", "-u", address, "-b", str(batch),
                 "--concurrency-range", str(count), "--input-data", "zero", "--percentile", "50",
                 "--measurement-mode", "count_windows", "--measurement-request-count", window,
-                "--stability-percentage", "25", "-f", report, *options,
+                "--stability-percentage", "25", "-f", str(report), *options,
             ]  # fmt: skip
             ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if ended.returncode != 0:
@@ -149,7 +149,8 @@ def draw(served: Sequence[Served], alone: dict[int, float], picture: Path) -> No
         )
     axes.axhline(max(alone.values()), color="black", linestyle="--", label="one process, its best batch")
     axes.set(xscale="log", xlabel="callers at once", ylabel="slices a second", ylim=(0, None))
-    axes.set_xticks(*[[result.callers for result in served if result.batch == served[0].batch]] * 2)
+    callers = [result.callers for result in served if result.batch == served[0].batch]
+    axes.set_xticks(callers, list(map(str, callers)))
     axes.minorticks_off()
     axes.legend(fontsize="small")
     figure.savefig(picture, dpi=120)

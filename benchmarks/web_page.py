@@ -21,11 +21,11 @@ from pathlib import Path
 import nibabel
 import requests
 from hunet_client.stack_state import StackState
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 from serving import running_stack
 
 FLAGS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
-WINDOW = {"width": 1280, "height": 800}
+WINDOW = ViewportSize(width=1280, height=800)
 PATIENCE_MS = 600_000
 TARGET_SHOWN_S, TARGET_ANSWER_MS = 2.0, 50.0
 SHOWN_AT_MS = """() => new Promise((resolve) => {
@@ -81,7 +81,8 @@ def main() -> None:
             command = [sys.executable, "-m", "hunet_client", "phantom", "-o", name, "--spacing", "1", "1", "1"]
             subprocess.run(command, check=True, stdout=sys.stderr)
             scan = Path(name) / "flair.nii.gz"
-        print(f"a scan of {' x '.join(map(str, nibabel.load(scan).shape))} voxels, Chromium without a graphics card")
+        shape = nibabel.Nifti1Image.from_filename(scan).shape
+        print(f"a scan of {' x '.join(map(str, shape))} voxels, Chromium without a graphics card")
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         state = StackState.read()
         assert state is not None

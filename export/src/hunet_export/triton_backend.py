@@ -42,9 +42,9 @@ def load(args: dict[str, str]) -> ServedNetwork:
 
 @contextmanager
 def _all_made_is_kept() -> Iterator[None]:
-    """No search for garbage among torch's modules and the program's nodes: now, while serving, or when the process ends.
+    """No search for garbage among torch's modules and the program's nodes: now, while serving, or at the end.
 
-    A quarter of the time to load, and a second or two at the end.
+    Such searches take a quarter of the time to load, and a second or two when the process ends.
     """
     gc.disable()
     try:
