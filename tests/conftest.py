@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +141,48 @@ def running_stack(tmp_path_factory) -> Iterator[LocalStack]:
     """The stack that tests share; a test that harms it takes one from `start_stack` instead."""
     for start in stacks(tmp_path_factory):
         yield start()
+
+
+@pytest.fixture(scope="session")
+def watching_prometheus() -> Callable[..., AbstractContextManager[str]]:
+    """A real Prometheus with the committed configuration at a second's pace, watching a stack; gives its address.
+
+    Arguments: the stack, an empty folder, and what becomes of the rules before they are read.
+    """
+    return _watching_prometheus
+
+
+@contextmanager
+def _watching_prometheus(
+    stack: LocalStack, folder: Path, edit_rules: Callable[[str], str] = lambda rules: rules
+) -> Iterator[str]:
+    config = shutil.copytree(Path(__file__).parents[1] / "deploy/prometheus", folder / "config")
+    for path in config.rglob("*.yml"):
+        path.write_text(re.sub(r"interval: \w+", "interval: 1s", path.read_text()))
+    for path in config.glob("rules/*.yml"):
+        path.write_text(edit_rules(path.read_text()))
+    found = stack.hunet("targets")
+    assert found.returncode == 0, found.stderr
+    (config / "targets/embedded.json").write_text(found.stdout)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    command = ["prometheus", f"--config.file={config}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=subprocess.STDOUT)
+    try:
+        give_up_at = time.monotonic() + 60
+        while not _answers(f"http://{address}/-/ready"):
+            assert time.monotonic() < give_up_at, (folder / "log").read_text()
+            time.sleep(0.2)
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except OSError:
+        return False
+    return True

@@ -34,9 +34,10 @@ from hunet_protocol.v1 import preprocess_pb2_grpc
 from mamba_hunet.phantom import PhantomSettings, make_phantom
 
 sys.path.insert(0, str(Path(__file__).parent))
-from watched_stack import ROOT, other_build, stopped, watched
+from watched_stack import WatchedStack, other_build, shortened, stopped
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
 # It compares a day with the month before: no fault of an hour brings it about.
 NOT_PROVOKED = {"HunetLesionLoadShifted"}
 
@@ -62,14 +63,15 @@ def disk(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(disk, start_stack, tmp_path_factory):
+def site(disk, start_stack, watching_prometheus, tmp_path_factory):
     if not shutil.which("prometheus") or not shutil.which("Orthanc"):
         pytest.skip("apt install prometheus orthanc orthanc-dicomweb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUNET_PREPROCESS_MAX_SCANS", "1")
         stack = start_stack(options=["--pacs"], state_folder=disk)
-    with watched(stack, tmp_path_factory.mktemp("prometheus")) as site:
-        yield site
+    folder = tmp_path_factory.mktemp("prometheus")
+    with watching_prometheus(stack, folder, shortened) as address:
+        yield WatchedStack(stack, address, folder / "config/targets/embedded.json")
 
 
 def segment(site, path):

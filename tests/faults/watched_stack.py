@@ -1,12 +1,10 @@
-"""A stack that a real Prometheus watches by the committed rules, with every time in them made short."""
+"""A stack that a real Prometheus watches by the committed rules with every time in them made short."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +16,6 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).parents[2]
 # A rule's own times -> those of the test. The longer window of a pair stays the longer one.
 TIMES = {
     "28d": "90s",
@@ -36,7 +33,6 @@ TIMES = {
 def shortened(rules: str) -> str:
     """Windows and offsets as in `TIMES`; an alert fires after two seconds."""
     rules = re.sub(r"for: \w+", "for: 2s", rules)
-    rules = re.sub(r"interval: \w+", "interval: 1s", rules)
     return re.sub(r"(\[|offset )(\d+[smhd])\b", lambda found: found[1] + TIMES[found[2]], rules)
 
 
@@ -82,35 +78,6 @@ def stopped(*processes: psutil.Process) -> Iterator[None]:
         for process in processes:
             if process.is_running():
                 process.resume()
-
-
-@contextmanager
-def watched(stack, folder: Path) -> Iterator[WatchedStack]:
-    shutil.copytree(ROOT / "deploy/prometheus", folder / "config")
-    for path in (folder / "config/rules").glob("*.yml"):
-        path.write_text(shortened(path.read_text()))
-    configuration = folder / "config/prometheus.yml"
-    configuration.write_text(re.sub(r"interval: \w+", "interval: 1s", configuration.read_text()))
-    targets = folder / "config/targets/embedded.json"
-    targets.write_text(stack.hunet("targets").stdout)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-    command = ["prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={folder}/data"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=subprocess.STDOUT)
-    try:
-        give_up_at = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"http://{address}/-/ready", timeout=5).close()
-                break
-            except OSError:
-                assert time.monotonic() < give_up_at, (folder / "log").read_text()
-                time.sleep(0.2)
-        yield WatchedStack(stack, f"http://{address}", targets)
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def other_build(address: str) -> subprocess.Popen[bytes]:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-import shutil
-import socket
-import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -20,11 +16,6 @@ from mamba_hunet.phantom import PhantomSettings, make_phantom
 
 PATIENCE_S = 180
 VARIABLES = {"$__rate_interval": "1m", "$model": ".+"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def ask(url: str) -> str:
@@ -44,36 +35,18 @@ def poll(question: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def prometheus(running_stack, program, root, tmp_path_factory) -> Iterator[Callable[[str], list[float]]]:
-    """The committed configuration at a second's pace, watching the stack; asks for the values of an expression."""
-    folder = tmp_path_factory.mktemp("prometheus")
-    shutil.copytree(root / "deploy/prometheus", folder / "config")
-    for path in (folder / "config").rglob("*.yml"):
-        path.write_text(re.sub(r"interval: \w+", "interval: 1s", path.read_text()))
-    found = running_stack.hunet("targets")
-    assert found.returncode == 0, found.stderr
-    (folder / "config/targets/embedded.json").write_text(found.stdout)
-    address = f"http://127.0.0.1:{free_port()}"
-    command = [
-        program("prometheus", "prometheus"),
-        f"--config.file={folder}/config/prometheus.yml",
-        f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address={address.removeprefix('http://')}",
-    ]
+def prometheus(running_stack, watching_prometheus, program, tmp_path_factory) -> Iterator[Callable[[str], list[float]]]:
+    """Watches the stack; asks for the values of an expression."""
+    program("prometheus", "prometheus")
+    with watching_prometheus(running_stack, tmp_path_factory.mktemp("prometheus")) as address:
 
-    def values(expression: str) -> list[float]:
-        answer = ask(f"{address}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
-        samples = json.loads(answer)["data"]["result"] if answer else []
-        return [value for sample in samples if not math.isnan(value := float(sample["value"][1]))]
+        def values(expression: str) -> list[float]:
+            answer = ask(f"{address}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
+            samples = json.loads(answer)["data"]["result"] if answer else []
+            return [value for sample in samples if not math.isnan(value := float(sample["value"][1]))]
 
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            poll(lambda: values('up{job=~"triton|preprocess|gateway"}') == [1, 1, 1])
-            yield values
-        finally:
-            process.terminate()
-            process.wait()
+        poll(lambda: values('up{job=~"triton|preprocess|gateway"}') == [1, 1, 1])
+        yield values
 
 
 @pytest.fixture(scope="module")

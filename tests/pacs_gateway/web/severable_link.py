@@ -14,6 +14,7 @@ class SeverableLink:
         self.target = ("127.0.0.1", port)
         self.is_severed = False
         self.connections = []
+        self.swallowed = None
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -32,6 +33,10 @@ class SeverableLink:
         with self.lock:
             for connection in self.connections:
                 connection.is_silent = request in connection.last_request
+
+    def swallow_next(self, request):
+        """The connection by which it comes falls silent with it."""
+        self.swallowed = request
 
     def mend(self):
         with self.lock:
@@ -57,11 +62,12 @@ class SeverableLink:
         except OSError:
             _end(near)
         else:
-            self.connections.append(_Connection(near, far))
+            self.connections.append(_Connection(self, near, far))
 
 
 class _Connection:
-    def __init__(self, near, far):
+    def __init__(self, link, near, far):
+        self.link = link
         self.sockets = (near, far)
         self.is_silent = False
         self.last_request = b""
@@ -76,11 +82,18 @@ class _Connection:
         with contextlib.suppress(OSError):
             while content := source.recv(65536):
                 if source is self.sockets[0]:
-                    self.last_request = content
+                    self._note(content)
                 if not self.is_silent:
                     sink.sendall(content)
         if not self.is_silent:
             self.end()
+
+    def _note(self, request):
+        self.last_request = request
+        with self.link.lock:
+            if self.link.swallowed is not None and self.link.swallowed in request:
+                self.is_silent = True
+                self.link.swallowed = None
 
 
 def _end(one):

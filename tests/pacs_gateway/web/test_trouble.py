@@ -78,6 +78,21 @@ def test_a_connection_that_fell_silent_is_taken_up_again(open_page, gateway, to_
     to_gateway.close()
 
 
+def test_a_worklist_whose_connection_fell_silent_says_so_and_goes_on(open_page, api, study):
+    link = SeverableLink(api.port)
+    page = open_page(f"http://127.0.0.1:{link.port}")
+    page.clock.install()
+    page.reload()
+    row = page.locator(f"[data-study='{study['id']}']")
+    row.wait_for()
+    with page.expect_request("**/studies?limit=*"):
+        link.swallow_next(b"/studies?limit=")
+    page.clock.fast_forward("01:05")
+    page.get_by_text("The gateway does not answer").wait_for()
+    row.wait_for()
+    link.close()
+
+
 def test_a_second_tab_watches_the_same_study(open_page, gateway, to_triton, waiting):
     url = f"http://127.0.0.1:{gateway.http_port}"
     first, second = watched(open_page, url, waiting), watched(open_page, url, waiting)

@@ -1,9 +1,12 @@
 /** The gateway's HTTP API, as the page calls it. */
 
+import { fetchUnlessSilent } from "./silence.js";
 import { askForToken } from "./token_dialog.js";
 
 const BASE = "/api/v1";
 const TOKEN = "hunet.token";
+// The longest that any answer takes to begin is well below.
+const LONGEST_SILENCE_MS = 60_000;
 
 /** What went wrong, as RFC 9457 says it: `title`, `status` (0: nobody answered), `detail`, and `fix`. */
 export class Problem extends Error {
@@ -13,7 +16,10 @@ export class Problem extends Error {
   }
 }
 
-/** The answer to a request; raises Problem for any that is not a success. Asks for a token where one is wanted. */
+/**
+ * The answer to a request; raises Problem for any that is not a success, and while its body is read when that breaks
+ * off in silence. Asks for a token where one is wanted. `options` are those of `fetch`, and `longestSilence_ms`.
+ */
 export async function request(path, { headers = {}, ...options } = {}) {
   const url = path.startsWith("/") ? path : `${BASE}/${path}`;
   for (;;) {
@@ -68,11 +74,13 @@ function authorization() {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
-async function fetched(url, options) {
+async function fetched(url, { longestSilence_ms = LONGEST_SILENCE_MS, ...options }) {
   try {
-    return await fetch(url, options);
+    // What is sent may take its time on a slow network, and nothing is heard meanwhile.
+    if (options.body) return await fetch(url, options);
+    return await fetchUnlessSilent(url, { longestSilence_ms, problem: unreachable, ...options });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error instanceof Problem || error.name === "AbortError") throw error;
     throw unreachable();
   }
 }

@@ -26,20 +26,16 @@ export async function followStudy(id, { signal, onEvent, onConnection }) {
     },
   });
   while (!ended && !signal.aborted) {
-    const silence = watchSilence();
     try {
       const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
-      const either = AbortSignal.any([signal, silence.signal]);
-      const answer = await request(`studies/${id}/events`, { headers, signal: either });
+      const answer = await request(`studies/${id}/events`, { headers, signal, longestSilence_ms: LONGEST_SILENCE_MS });
       onConnection(true);
       wait_ms = FIRST_WAIT_MS;
-      await feed(answer.body, parser, silence.broken);
+      await feed(answer.body, parser);
     } catch (error) {
       if (signal.aborted) return;
       // The server knows the study no longer: nothing to wait for.
       if (error.status >= 400 && error.status < 500) throw error;
-    } finally {
-      silence.end();
     }
     if (ended || signal.aborted) return;
     onConnection(false);
@@ -48,28 +44,14 @@ export async function followStudy(id, { signal, onEvent, onConnection }) {
   }
 }
 
-async function feed(body, parser, onBytes) {
+async function feed(body, parser) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   parser.reset();
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    onBytes();
     parser.feed(value);
   }
-}
-
-/** A signal that aborts when nothing is heard for too long: a network can go without closing its connections. */
-function watchSilence() {
-  const controller = new AbortController();
-  let timer;
-  const end = () => clearTimeout(timer);
-  const broken = () => {
-    end();
-    timer = setTimeout(() => controller.abort(), LONGEST_SILENCE_MS);
-  };
-  broken();
-  return { signal: controller.signal, broken, end };
 }
 
 function pause(duration_ms, signal) {

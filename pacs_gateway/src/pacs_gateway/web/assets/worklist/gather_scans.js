@@ -14,7 +14,7 @@ export async function droppedFiles(transfer) {
 /** [{name, blob}], one for each scan. */
 export async function scansOf(files) {
   const alone = files.filter(({ file }) => ONE_SCAN.test(file.name));
-    const scans = alone.map(({ file }) => ({ name: file.name, blob: file }));
+  const scans = alone.map(({ file }) => ({ name: file.name, blob: file }));
   for (const [folder, members] of byFolder(files)) {
     if (members.length === 1) scans.push({ name: members[0].file.name, blob: members[0].file });
     else scans.push({ name: `${folder.split("/").pop() || "dicom"}.zip`, blob: await zipped(members) });
