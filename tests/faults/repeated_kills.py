@@ -91,7 +91,7 @@ def kill_a_stub(stack):
     return triton
 
 
-def test_a_stub_killed_under_load_is_seen_and_replaced_and_no_scan_is_lost(stack, scan_path):
+def test_a_stub_killed_under_load_is_seen_and_replaced_and_no_scan_is_lost(stack, scan_path, record_property):
     seen_s, back_s = [], []
     with Callers(stack.state, scan_path) as callers:
         for _ in range(STUB_KILLS):
@@ -101,12 +101,13 @@ def test_a_stub_killed_under_load_is_seen_and_replaced_and_no_scan_is_lost(stack
             triton = kill_a_stub(stack)
             seen_s.append(seconds_until(lambda: not inquire().answers))
             back_s.append(seconds_until(lambda triton=triton: not triton.is_running() and inquire().answers))
-    print(f"\n{STUB_KILLS} kills: not ready after {max(seen_s):.1f} s at most, ready {max(back_s):.1f} s after that")
+    measured = f"{STUB_KILLS} kills: not ready after {max(seen_s):.1f} s at most, ready {max(back_s):.1f} s after that"
+    record_property("measured", measured)
     assert len(set(callers.outcomes)) == 1, callers.outcomes
     assert isinstance(callers.outcomes[0], int)
 
 
-def test_everything_killed_at_once_leaves_nothing_and_starts_again(stack, scan_path):
+def test_everything_killed_at_once_leaves_nothing_and_starts_again(stack, scan_path, record_property):
     masks = set()
     for _ in range(STACK_KILLS):
         stack_id = json.loads((stack.state_folder / "supervisor.json").read_text())["stack_id"]
@@ -123,6 +124,7 @@ def test_everything_killed_at_once_leaves_nothing_and_starts_again(stack, scan_p
         )
         with SegmentationClient(settings) as client:
             masks.add(client.segment(scan_path).mask.tobytes())
+    record_property("measured", f"{STACK_KILLS} times")
     assert len(masks) == 1
 
 

@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export HUNET_KILLS_PER_STATE=10 HUNET_ASSOCIATIONS=1000 HUNET_CONNECTIONS=10000 HUNET_MUTATIONS=10000
-.venv/bin/python -m pytest -n0 -s tests/pacs_gateway/test_kill.py tests/pacs_gateway/test_endurance.py \
+.venv/bin/python -m pytest -n0 tests/pacs_gateway/test_kill.py tests/pacs_gateway/test_endurance.py \
   tests/pacs_gateway/test_hostile_bytes.py "$@"

@@ -20,7 +20,7 @@ ASSOCIATIONS = int(os.environ.get("HUNET_ASSOCIATIONS", "40"))
 CONNECTIONS = int(os.environ.get("HUNET_CONNECTIONS", "300"))
 
 
-def test_memory_stays_flat_and_the_node_answering(make_gateway):
+def test_memory_stays_flat_and_the_node_answering(make_gateway, record_property):
     gateway = make_gateway()
     process = psutil.Process(gateway.process.pid)
     idle_threads = process.num_threads()
@@ -37,7 +37,8 @@ def test_memory_stays_flat_and_the_node_answering(make_gateway):
     come_and_go(CONNECTIONS, ASSOCIATIONS)
 
     grown = process.memory_info().rss - before
-    print(f"{CONNECTIONS} connections, {ASSOCIATIONS} associations: grown by {grown / 1e6:.1f} MB")
+    measured = f"{CONNECTIONS} connections, {ASSOCIATIONS} associations: resident memory grown by {grown / 1e6:.1f} MB"
+    record_property("measured", measured)
     assert grown < 5_000_000
     assert echo(gateway) == 0
 

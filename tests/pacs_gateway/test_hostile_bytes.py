@@ -129,7 +129,7 @@ def attacked_gateway(tmp_path_factory):
 
 
 @pytest.mark.xdist_group("pacs")
-def test_mutated_pdus_end_their_connection_and_nothing_else(attacked_gateway):
+def test_mutated_pdus_end_their_connection_and_nothing_else(attacked_gateway, record_property):
     gateway = attacked_gateway
     process = psutil.Process(gateway.process.pid)
     idle_threads = process.num_threads()
@@ -148,6 +148,7 @@ def test_mutated_pdus_end_their_connection_and_nothing_else(attacked_gateway):
 
     attack()
 
+    record_property("measured", f"{PDU_MUTATIONS} connections")
     assert gateway.process.poll() is None
     assert process.memory_info().rss < 1_000_000_000
     assert all_files(gateway.folder) <= {("storage", INSTANCE_FOLDER)}

@@ -19,7 +19,7 @@ STUDIES, SLICES, CUTS = (5, 200, 3) if KILLS > 1 else (2, 10, 1)
 PLACES = ("complete", "selected", "segmenting", "built", "sending", "sent", "done")
 
 
-def test_a_gateway_killed_at_every_state_ends_each_study_once(orthanc, make_gateway):
+def test_a_gateway_killed_at_every_state_ends_each_study_once(orthanc, make_gateway, record_property):
     gateway = make_gateway(orthanc)
     studies = 0
     for round_number in range(KILLS):
@@ -42,10 +42,11 @@ def test_a_gateway_killed_at_every_state_ends_each_study_once(orthanc, make_gate
                 *orthanc.instances("SR", study_uid),
                 *orthanc.instances("OT", study_uid),
             }
+    record_property("measured", f"{KILLS} times at each of {', '.join(PLACES)}: {studies} studies")
     assert len(orthanc.instances("SR")) == studies
 
 
-def test_a_gateway_killed_while_a_study_arrives_ends_it_once(orthanc, make_gateway):
+def test_a_gateway_killed_while_a_study_arrives_ends_it_once(orthanc, make_gateway, record_property):
     gateway = make_gateway(orthanc, quiet_s=2.0)
     for number in range(KILLS):
         series = make_series(f"killed at received, {number}", slices=4)
@@ -55,10 +56,11 @@ def test_a_gateway_killed_while_a_study_arrives_ends_it_once(orthanc, make_gatew
         gateway.start()
         gateway.wait_for_jobs(["done"] * (number + 1))
         assert len(orthanc.instances("SR", series[0].StudyInstanceUID)) == 1
+    record_property("measured", f"{KILLS} times")
     assert len(orthanc.instances("SR")) == KILLS
 
 
-def test_studies_shuffled_doubled_cut_off_and_late_are_neither_lost_nor_doubled(orthanc, make_gateway):
+def test_studies_shuffled_doubled_cut_off_and_late_are_neither_lost_nor_doubled(orthanc, make_gateway, record_property):
     gateway = make_gateway(orthanc, quiet_s=2.0)
     on_time = [dataset for number in range(STUDIES) for dataset in make_series(f"cut {number}", SLICES - 1)]
     late = [dataset for number in range(STUDIES) for dataset in make_series(f"cut {number}", 1, first=SLICES)]
@@ -72,6 +74,7 @@ def test_studies_shuffled_doubled_cut_off_and_late_are_neither_lost_nor_doubled(
         assert set(gateway.send(datasets)) == {0}
         gateway.wait_for_settled_jobs()
 
+    record_property("measured", f"{STUDIES} studies of {SLICES} slices, cut off {CUTS} times")
     jobs = gateway.wait_for_settled_jobs()
     assert {job["state"] for job in jobs} == {"done"}
     studies = {dataset.StudyInstanceUID for dataset in late}

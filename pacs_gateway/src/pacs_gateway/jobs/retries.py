@@ -56,7 +56,7 @@ def attempt(step: Step) -> Iterator[None]:
 def reason_of(error: BaseException) -> str:
     """For the ledger and the operator. Unforeseen errors give their kind only: their text may hold anything."""
     if isinstance(error, DBOSMaxStepRetriesExceeded) and error.errors:
-        return f"{reason_of(error.errors[-1])} (given up after {len(error.errors)} attempts)"
+        return f"{reason_of(error.errors[-1])} (given up at attempt {len(error.errors)})"
     if isinstance(error, HunetError):
         return f"{error.what}. {error.fix}".strip(". ")[:_MAX_REASON] + "."
     if isinstance(error, OSError):
