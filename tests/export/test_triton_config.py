@@ -52,7 +52,7 @@ def test_the_largest_batch_is_warmed_up(config):
 
 def test_no_request_waits_for_others_while_an_instance_is_idle(config):
     assert config.dynamic_batching.max_queue_delay_microseconds == 0
-    assert not config.dynamic_batching.preferred_batch_size
+    assert config.dynamic_batching.preferred_batch_size == [config.max_batch_size]
 
 
 def test_answers_are_never_cached(config):

@@ -70,6 +70,7 @@ def write_model(folder, seconds):
     config = triton_config(replace(served, priority_queues=queues))
     config.max_batch_size = 1
     config.instance_group[0].count = 1
+    del config.dynamic_batching.preferred_batch_size[:]
     del config.model_warmup[:]
     del config.output[2], config.output[0]
     (folder / "config.pbtxt").write_text(text_format.MessageToString(config))

@@ -82,6 +82,8 @@ def _data_type(tensor: TensorDescription) -> int:
 def _dynamic_batching(model: ServedModel) -> triton.ModelDynamicBatching:
     # What waits is joined, and nothing waits for company: that would leave an instance idle beside a busy one.
     return triton.ModelDynamicBatching(
+        # As Triton has it where nothing is given.
+        preferred_batch_size=[model.max_batch_size],
         priority_levels=len(model.priority_queues),
         default_priority_level=model.default_priority,
         priority_queue_policy={
