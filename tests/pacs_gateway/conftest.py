@@ -213,6 +213,12 @@ def make_gateway(tmp_path_factory):
     yield from gateways(tmp_path_factory)
 
 
+@pytest.fixture(scope="module")
+def make_module_gateway(tmp_path_factory):
+    """The same, but all end with the module."""
+    yield from gateways(tmp_path_factory)
+
+
 @pytest.fixture(scope="session")
 def make_lasting_gateway(tmp_path_factory):
     """The same, but all end with the session."""

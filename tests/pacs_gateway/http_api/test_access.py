@@ -7,10 +7,10 @@ import requests
 
 
 @pytest.fixture(scope="module")
-def with_token(make_lasting_gateway, tmp_path_factory):
+def with_token(make_module_gateway, tmp_path_factory):
     file = tmp_path_factory.mktemp("secrets") / "api_token"
     file.write_text("open sesame\n")
-    return make_lasting_gateway(extra=f'[api]\nbearer_token_file = "{file}"')
+    return make_module_gateway(extra=f'[api]\nbearer_token_file = "{file}"')
 
 
 def get(port, **headers):

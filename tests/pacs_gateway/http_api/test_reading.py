@@ -22,8 +22,8 @@ SLICES = range(10, 46)
 
 
 @pytest.fixture(scope="module")
-def gateway(running_stack, make_lasting_gateway):
-    return make_lasting_gateway(real_steps=True, extra=processing(running_stack.state))
+def gateway(running_stack, make_module_gateway):
+    return make_module_gateway(real_steps=True, extra=processing(running_stack.state))
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ WEB = Path(web.__file__).parent
 
 
 @pytest.fixture(scope="module")
-def url(make_lasting_gateway):
-    return f"http://127.0.0.1:{make_lasting_gateway().http_port}"
+def url(make_module_gateway):
+    return f"http://127.0.0.1:{make_module_gateway().http_port}"
 
 
 @pytest.fixture(params=["/", "/assets/page.js", "/assets/study/lesion_worker.js", "/assets/style/page.css"])

@@ -18,9 +18,9 @@ def to_triton(running_stack):
 
 
 @pytest.fixture(scope="module")
-def gateway(running_stack, make_lasting_gateway, to_triton):
+def gateway(running_stack, make_module_gateway, to_triton):
     sections = processing(running_stack.state, triton_address=f"127.0.0.1:{to_triton.port}")
-    return make_lasting_gateway(real_steps=True, extra=sections)
+    return make_module_gateway(real_steps=True, extra=sections)
 
 
 @pytest.fixture
