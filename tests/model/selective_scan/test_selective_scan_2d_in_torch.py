@@ -15,6 +15,19 @@ def test_opcheck_finds_nothing(make_image_inputs, keep_states):
     torch.library.opcheck(torch.ops.mamba_hunet.selective_scan_2d.default, (*inputs, keep_states))
 
 
+@pytest.fixture
+def new_memory_is_nan():
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("channels", [3, 16, 20])
+def test_states_are_numbers_in_every_lane(make_image_inputs, channels, new_memory_is_nan):
+    _, states = torch.ops.mamba_hunet.selective_scan_2d(*make_image_inputs(channels=channels), True)
+    assert states.isfinite().all()
+
+
 def test_opcheck_finds_nothing_in_the_backward_operator(make_image_inputs):
     inputs = make_image_inputs()
     _, states = torch.ops.mamba_hunet.selective_scan_2d(*inputs, True)

@@ -83,6 +83,7 @@ std::tuple<Tensor, Tensor> selective_scan_2d(const Tensor& x, const Tensor& proj
     const CoreInputs<Scalar> inputs(x, projected, dt_weight, dt_bias, A, D);
     Tensor y = at::empty_like(inputs.x);
     Tensor states = at::empty(keep_states ? shape_of_states(shape) : std::vector<int64_t>{0}, inputs.A.options());
+    if (shape.channels % mamba_hunet::kStateLanes) states.zero_();  // the last block has lanes that no kernel writes
     if (y.numel() > 0)
       mamba_hunet::selective_scan_2d<Scalar>(
           shape, inputs.pointers(), {pixels(y), keep_states ? states.template mutable_data_ptr<Scalar>() : nullptr},
