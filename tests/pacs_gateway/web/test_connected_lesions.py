@@ -15,10 +15,12 @@ MAP = arrays(
     elements=st.one_of(st.just(0), st.integers(0, 255)),
 )
 PAGE = """async ([values, dims, level, minVoxels]) => {
-  const { ProbabilityMap } = await import("/assets/study/connected_lesions.js");
-  const map = new ProbabilityMap(Uint8Array.from(values), dims);
-  const { indices, numbers, lesions } = map.lesionsAt(level, minVoxels);
-  const { counts, voxels } = map.curve(minVoxels);
+  const { lesionsAt } = await import("/assets/study/connected_lesions.js");
+  const { MarkedVoxels } = await import("/assets/study/marked_voxels.js");
+  const { thresholdCurve } = await import("/assets/study/threshold_curve.js");
+  const marked = new MarkedVoxels(Uint8Array.from(values), dims);
+  const { indices, numbers, lesions } = lesionsAt(marked, level, minVoxels);
+  const { counts, voxels } = thresholdCurve(marked, minVoxels);
   return { indices: [...indices], numbers: [...numbers], lesions, count: counts[level], voxels: voxels[level] };
 }"""
 
@@ -43,6 +45,15 @@ def test_the_page_marks_the_voxels_that_the_client_marks(modules, values, level,
     assert [lesion["voxels"] for lesion in page["lesions"]] == sizes
     assert (page["count"], page["voxels"]) == (len(sizes), sum(sizes)), "the curve"
     assert page["indices"] == sorted(page["indices"]), "in ascending order, as the viewer needs them"
+    for number, lesion in enumerate(page["lesions"], start=1):
+        voxels = np.argwhere(marked.reshape(values.shape, order="F") == number)
+        center = voxels.mean(axis=0)
+        np.testing.assert_allclose(lesion["center"], center, atol=1e-9)
+        assert lesion["place"] in voxels.tolist(), "inside itself"
+        nearest = np.linalg.norm(voxels - center, axis=1).min()
+        assert np.linalg.norm(np.subtract(lesion["place"], center)) == pytest.approx(nearest)
+        probabilities = values[tuple(voxels.T)] / 255
+        assert (lesion["max"], lesion["mean"]) == pytest.approx((probabilities.max(), probabilities.mean()))
 
 
 def test_a_lesion_is_visited_inside_itself(modules):

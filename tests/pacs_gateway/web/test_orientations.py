@@ -19,7 +19,8 @@ TURN = np.array(
 )
 PAGE = """async ([scan, mask]) => {
   const { Viewer } = await import("/assets/study/viewer.js");
-  const { ProbabilityMap } = await import("/assets/study/connected_lesions.js");
+  const { lesionsAt } = await import("/assets/study/connected_lesions.js");
+  const { MarkedVoxels } = await import("/assets/study/marked_voxels.js");
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
   const room = document.body.appendChild(document.createElement("div"));
   room.style.setProperty("width", "200px");
@@ -27,7 +28,7 @@ PAGE = """async ([scan, mask]) => {
   const canvas = room.appendChild(document.createElement("canvas"));
   const viewer = await Viewer.open(canvas);
   await viewer.showScan(bytes(scan));
-  const found = new ProbabilityMap(await Viewer.valuesOf(bytes(mask)), viewer.dims).lesionsAt(1, 1);
+  const found = lesionsAt(new MarkedVoxels(await Viewer.valuesOf(bytes(mask)), viewer.dims), 1, 1);
   viewer.mark(found, 0);
   const file = await viewer.maskFile();
   const places = found.lesions.map(({ place, center }) => {

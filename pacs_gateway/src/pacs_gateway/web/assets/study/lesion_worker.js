@@ -1,24 +1,26 @@
 /** Finds lesions beside the page, so that the page stays quick. */
 
-import { ProbabilityMap } from "./connected_lesions.js";
+import { lesionsAt } from "./connected_lesions.js";
+import { MarkedVoxels } from "./marked_voxels.js";
+import { thresholdCurve } from "./threshold_curve.js";
 
-let map = null;
+let marked = null;
 
 const ANSWERS = {
   /** Takes a probability map; answers with the curve over thresholds. */
   take({ values, dims, minVoxels }) {
-    map = new ProbabilityMap(values, dims);
-    return map.curve(minVoxels);
+    marked = new MarkedVoxels(values, dims);
+    return thresholdCurve(marked, minVoxels);
   },
 
   /** The lesions of the map at a level. */
   find({ level, minVoxels }) {
-    return map.lesionsAt(level, minVoxels);
+    return lesionsAt(marked, level, minVoxels);
   },
 
-  /** The lesions of a mask: every marked voxel counts, with the map's probability. */
+  /** The lesions of a mask, specks and all. */
   group({ mask, dims }) {
-    return new ProbabilityMap(mask, dims).lesionsAt(1, 1);
+    return lesionsAt(new MarkedVoxels(mask, dims), 1, 1);
   },
 };
 

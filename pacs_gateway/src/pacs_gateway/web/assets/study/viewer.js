@@ -118,11 +118,12 @@ export class Viewer {
       touched[Math.floor(index / (width * height))] = true;
     };
     let next = 0;
-    for (const index of this.marked) {
+    for (let n = 0; n < this.marked.length; n += 1) {
+      const index = this.marked[n];
       while (next < indices.length && indices[next] < index) next += 1;
       if (indices[next] !== index) set(index, 0);
     }
-    indices.forEach((index, n) => set(index, numbers[n] === chosen ? MARKED_CHOSEN : MARKED));
+    for (let n = 0; n < indices.length; n += 1) set(indices[n], numbers[n] === chosen ? MARKED_CHOSEN : MARKED);
     this.marked = indices;
     this.nv.refreshDrawnSlices(touched);
   }
