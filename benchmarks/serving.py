@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from hunet_client.home import MODEL_REPOSITORY, find_home
 from hunet_client.stack_state import StackState
+from hunet_local.triton import ENVIRONMENT
 from rich.console import Console
 from rich.table import Table
 
@@ -113,11 +114,10 @@ def running_stack() -> Iterator[str]:
 
 
 def alone_in_a_process(batches: Sequence[int]) -> dict[int, float]:
-    """`alone_slices_per_s` in a process of its own, under the memory settings that the stack gives Triton."""
-    memory = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+    """`alone_slices_per_s` in a process of its own, with the settings that the stack gives Triton."""
     alone = subprocess.run(
         [sys.executable, str(Path(__file__)), "--alone", "--batches", *map(str, batches)],
-        env={**os.environ, **memory},
+        env={**os.environ, **ENVIRONMENT},
         capture_output=True,
         text=True,
         check=True,

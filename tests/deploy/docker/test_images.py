@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from hunet_local.triton import _FOR_TORCH
+from hunet_local.triton import ENVIRONMENT
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILES = sorted((ROOT / "deploy/docker").glob("*.Dockerfile"))
@@ -103,4 +103,4 @@ def test_triton_is_26_05_or_newer():
 
 def test_triton_gets_the_variables_that_hunet_up_sets():
     text = (ROOT / "deploy/docker/triton.Dockerfile").read_text()
-    assert dict(re.findall(r"(MALLOC_\w+|OMP_\w+)=(\w+)", text)) == _FOR_TORCH
+    assert dict(re.findall(r"(MALLOC_\w+|OMP_\w+)=(\w+)", text)) == ENVIRONMENT

@@ -20,11 +20,15 @@ from hunet_local.turns import rate_limit
 _EXIT_TIMEOUT_S = 20
 # For each model: they load side by side, on the same cores.
 _START_TIMEOUT_S = 300
-_FOR_TORCH = {
+# Of Triton's server and, through it, of the processes that run the networks.
+ENVIRONMENT = {
     # glibc otherwise hands every large tensor back to the kernel and faults it in anew, page by page, for the
     # next layer: on virtual machines that costs several times the arithmetic.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    # One pool of freed memory. With one for each thread the server's dozens of threads each keep the largest request
+    # that they ever held, and what it holds creeps up for days.
+    "MALLOC_ARENA_MAX": "1",
     # Threads that spin while they wait take the cores from the preprocessing service and the client.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
@@ -47,7 +51,7 @@ def triton_part(
     return Part(
         name="triton",
         command=(*_command(runtime, repository, models, addresses, stack_id), *_tls(certificates), *_traces()),
-        environment={**runtime.environment(), **_FOR_TORCH},
+        environment={**runtime.environment(), **ENVIRONMENT},
         probe=TritonProbe(addresses.triton_grpc.reachable, canaries, client_tls(certificates)),
         log_file=log_file,
         start_timeout_s=_START_TIMEOUT_S * len(models),
