@@ -81,7 +81,7 @@ $(VENV)/.ready-to-test: $(VENV)/.ready tests/requirements.txt tests/install_orac
 	@touch $@
 
 test: $(VENV)/.ready-to-test
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/ruff check .

@@ -37,6 +37,8 @@ SMALL_NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 STACK_FIXTURES = {"start_stack", "running_stack"}
+# What has no group comes before them, so that no stack stands idle beside other tests; then the longest first.
+GROUPS = ("stack", "gateway stack", "pacs")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -46,6 +48,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if STACK_FIXTURES & set(getattr(item, "fixturenames", ())):
             group = "gateway stack" if "pacs_gateway" in item.path.parts else "stack"
             item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    return 1 + GROUPS.index(group.args[0]) if group else 0
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +110,10 @@ class LocalStack:
         words = {"triton": "tritonserver", "preprocess": "preprocess_service", "gateway": "gateway.toml"}[part]
         children = psutil.Process(self.state.pid).children()
         return next(child for child in children if any(words in word for word in child.cmdline()))
+
+    def stubs(self) -> list[psutil.Process]:
+        """The processes of Triton's Python backend, which run the networks."""
+        return [child for child in self.process("triton").children() if "stub" in child.cmdline()[0]]
 
     def log(self) -> str:
         """What the supervisor has said."""

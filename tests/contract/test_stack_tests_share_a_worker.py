@@ -1,4 +1,4 @@
-"""Tests with a real stack run in one process of several: pytest and pytest-xdist must agree on what a group is."""
+"""Tests with a real stack run in one process of several, and last: pytest and pytest-xdist agree on what a group is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 TESTS = """
 import os
@@ -17,18 +19,37 @@ def running_stack(): ...
 
 @pytest.mark.parametrize("number", range(8))
 def test_with_a_stack(running_stack, number):
-    Path(f"{number}.worker").write_text(os.environ["PYTEST_XDIST_WORKER"])
+    Path(f"{number}.worker").write_text(os.environ.get("PYTEST_XDIST_WORKER", "none"))
+
+def test_without():
+    assert not list(Path().glob("*.worker"))
 """
 
 
-def test_they_do(tmp_path):
+@pytest.fixture
+def run_pytest(tmp_path):
+    """Runs pytest on `TESTS` under this project's conftest.py; what it printed."""
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['tests']\n")
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_some.py").write_text(TESTS)
     shutil.copy(Path(__file__).parents[1] / "conftest.py", tmp_path / "tests")
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+
+    def run_it(*options):
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        return run.returncode, run.stdout + run.stderr
+
+    return run_it
+
+
+def test_they_share_a_worker(run_pytest, tmp_path):
+    status, said = run_pytest("-n", "2", "--dist", "loadgroup", "--deselect", "tests/test_some.py::test_without")
+    assert status == 0, said
     workers = [path.read_text() for path in tmp_path.glob("*.worker")]
     assert len(workers) == 8
     assert len(set(workers)) == 1
+
+
+def test_they_come_last(run_pytest):
+    status, said = run_pytest()
+    assert status == 0, said

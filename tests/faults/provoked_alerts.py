@@ -236,7 +236,7 @@ def test_a_model_that_stands_still(site, scan):
     def stop_them():
         while not over.is_set():
             with contextlib.suppress(StopIteration, psutil.NoSuchProcess, IndexError):
-                for stub in site.stubs():
+                for stub in site.stack.stubs():
                     stub.suspend()
             time.sleep(0.05)
 

@@ -59,9 +59,6 @@ class WatchedStack:
             assert time.monotonic() - began < patience_s, f"{missing} did not fire; those that do: {self.firing()}"
             time.sleep(0.5)
 
-    def stubs(self) -> list[psutil.Process]:
-        return [child for child in self.stack.process("triton").children() if "stub" in child.cmdline()[0]]
-
     def orthanc(self) -> psutil.Process:
         children = psutil.Process(self.stack.state.pid).children()
         return next(child for child in children if "rthanc" in child.name())

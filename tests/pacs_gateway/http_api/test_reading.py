@@ -23,7 +23,7 @@ SLICES = range(10, 46)
 
 @pytest.fixture(scope="module")
 def gateway(running_stack, make_module_gateway):
-    return make_module_gateway(real_steps=True, extra=processing(running_stack.state))
+    return make_module_gateway(real_steps=True, quiet_s=2, extra=processing(running_stack.state))
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,10 @@ def contexts(browser):
     def get(viewport, scheme, bypass_csp):
         key = (tuple(viewport.items()), scheme, bypass_csp)
         if key not in made:
-            made[key] = browser.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=bypass_csp)
+            # Without a graphics card each frame of a movement costs as much as the first.
+            made[key] = browser.new_context(
+                viewport=viewport, color_scheme=scheme, bypass_csp=bypass_csp, reduced_motion="reduce"
+            )
             # What a reader chose in one test is not for the next; a tab's own choices last while it is open.
             made[key].add_init_script(FORGET)
         return made[key]
@@ -117,7 +120,7 @@ def modules(browser):
 @pytest.fixture(scope="session")
 def api(running_stack, make_lasting_gateway):
     """A gateway that segments with the real stack."""
-    gateway = make_lasting_gateway(real_steps=True, extra=processing(running_stack.state))
+    gateway = make_lasting_gateway(real_steps=True, quiet_s=2, extra=processing(running_stack.state))
     return GatewayApi(gateway.http_port)
 
 
