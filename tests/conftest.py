@@ -19,6 +19,8 @@ import psutil
 import pytest
 from hunet_client.stack_state import StackState
 from hypothesis import Phase, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
 
 # Without the explain phase, which traces each line and takes gigabytes on array code; and without deadlines,
 # since other tests run on the same cores.
@@ -54,6 +56,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _place(item: pytest.Item) -> int:
     group = item.get_closest_marker("xdist_group")
     return 1 + GROUPS.index(group.args[0]) if group else 0
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling:
+    """Groups, and otherwise whole files, whose fixtures are then made once."""
+
+    class GroupsAndFiles(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid).split("::")[0]
+
+    return GroupsAndFiles(config, log)
 
 
 @pytest.fixture(scope="session")

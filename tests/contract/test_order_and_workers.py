@@ -1,4 +1,4 @@
-"""Tests with a real stack run in one process of several, and last: pytest and pytest-xdist agree on what a group is."""
+"""Tests with a real stack run in one process of several, and last; those of a file share one too."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ def running_stack(): ...
 
 @pytest.mark.parametrize("number", range(8))
 def test_with_a_stack(running_stack, number):
-    Path(f"{number}.worker").write_text(os.environ.get("PYTEST_XDIST_WORKER", "none"))
+    Path(f"{number}.stack").write_text(os.environ.get("PYTEST_XDIST_WORKER", "none"))
 
-def test_without():
-    assert not list(Path().glob("*.worker"))
+@pytest.mark.parametrize("number", range(8))
+def test_without(number):
+    assert not list(Path().glob("*.stack"))
+    Path(f"{number}.file").write_text(os.environ.get("PYTEST_XDIST_WORKER", "none"))
 """
 
 
@@ -42,14 +44,15 @@ def run_pytest(tmp_path):
     return run_it
 
 
-def test_they_share_a_worker(run_pytest, tmp_path):
-    status, said = run_pytest("-n", "2", "--dist", "loadgroup", "--deselect", "tests/test_some.py::test_without")
+@pytest.mark.parametrize(("name", "kind"), [("test_with_a_stack", "stack"), ("test_without", "file")])
+def test_they_share_a_worker(run_pytest, tmp_path, name, kind):
+    status, said = run_pytest("-n", "2", "--dist", "loadgroup", "-k", name)
     assert status == 0, said
-    workers = [path.read_text() for path in tmp_path.glob("*.worker")]
+    workers = [path.read_text() for path in tmp_path.glob(f"*.{kind}")]
     assert len(workers) == 8
     assert len(set(workers)) == 1
 
 
-def test_they_come_last(run_pytest):
+def test_those_with_a_stack_come_last(run_pytest):
     status, said = run_pytest()
     assert status == 0, said
