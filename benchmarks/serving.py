@@ -81,8 +81,10 @@ def perf_analyzer(address: str, batch: int, callers: Sequence[int], *options: st
 def alone_slices_per_s(batches: Sequence[int]) -> dict[int, float]:
     """Batch size -> slices a second of the exported program in this process, on every core."""
     import torch
+    from hunet_export.memory import keep_freed_memory
     from hunet_export.serving import ServedNetwork, use_cores
 
+    keep_freed_memory()
     use_cores(instances=1)
     network = ServedNetwork.load(find_home() / MODEL_REPOSITORY / MODEL / "1")
     speeds = {}

@@ -46,12 +46,11 @@ FROM nvcr.io/nvidia/tritonserver:26.05-py3
 COPY --from=environment /opt/hunet /opt/hunet
 COPY --from=export /models /models
 COPY deploy/docker/serve-triton /usr/local/bin/serve-triton
-# The last four as `hunet up` sets them, for torch on a CPU: docs/serving.md.
+# The last three as `hunet up` sets them: docs/serving.md.
 ENV PATH=/opt/hunet/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     MALLOC_ARENA_MAX=1 \
-    MALLOC_MMAP_MAX_=0 \
-    MALLOC_TRIM_THRESHOLD_=2147483647 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
     OMP_WAIT_POLICY=PASSIVE
 USER 10001:10001
 EXPOSE 8001 8002

@@ -12,7 +12,7 @@ import pytest
 import torch
 from hunet_export.description import describe
 from hunet_export.manifest import Manifest, plain
-from hunet_export.serving import BadSlicesError, NotServableError, ServedNetwork, SliceRequest
+from hunet_export.serving import SLICES_AT_ONCE, BadSlicesError, NotServableError, ServedNetwork, SliceRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,8 +66,8 @@ def test_every_request_gets_its_own_slices_back(sizes):
         assert torch.equal(answer["LESION_PROBABILITY"], request.slices)
         assert answer["WEIGHTS_SHA256"].shape == (len(request.slices), 32)
     assert sum(network.batch_sizes) == sum(sizes)
-    assert max(network.batch_sizes) <= 16
-    assert len(network.batch_sizes) == -(-sum(sizes) // 16)
+    assert max(network.batch_sizes) <= SLICES_AT_ONCE
+    assert len(network.batch_sizes) == -(-sum(sizes) // SLICES_AT_ONCE)
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), -float("inf")])
@@ -82,7 +82,7 @@ def test_one_bad_request_fails_alone(poison):
     assert "slice 2 of this request holds NaN or infinity" in str(failure)
     assert torch.equal(first["LESION_PROBABILITY"], numbered_slices(0, 2))
     assert torch.equal(last["LESION_PROBABILITY"], numbered_slices(7, 1))
-    assert network.batch_sizes == [3]
+    assert network.batch_sizes == [2, 1]
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,9 @@ def export(
     target = repository or find_home() / default_folder
     _require_training_code()
     from hunet_client.async_client import DEFAULT_MODEL
-    from mamba_hunet.memory import keep_freed_memory
     from mamba_hunet.precision import Precision, native_precision
 
+    from hunet_export.memory import keep_freed_memory
     from hunet_export.sources import ALL_MODELS, from_folder, one_checkpoint, without_weights
 
     keep_freed_memory()

@@ -30,6 +30,9 @@ from hunet_export.description import (
 from hunet_export.manifest import CANARY_FILE, OPERATOR_FILE, PROGRAM_FILE, Manifest, plain
 
 CPU = torch.device("cpu")
+# So many slices go through the network at once on a CPU: sixteen take twice the memory and are no quicker
+# (benchmarks/results/README.md).
+SLICES_AT_ONCE = 4
 
 
 class NotServableError(Exception):
@@ -85,7 +88,8 @@ class ServedNetwork:
     def answer(self, requests: Sequence[SliceRequest]) -> list[dict[str, Tensor] | BadSlicesError]:
         """One dict of the wanted outputs per request, or why that request alone has none.
 
-        All good requests go through the network together, at most `max_batch_size` slices a call.
+        All good requests go through the network together: on a CPU `SLICES_AT_ONCE` slices a call, elsewhere
+        `max_batch_size` at most.
         """
         problems = [self._problem_with(request.slices) for request in requests]
         good = [request for request, problem in zip(requests, problems, strict=True) if problem is None]
@@ -99,7 +103,8 @@ class ServedNetwork:
         slices = torch.cat(parts) if len(parts) > 1 else parts[0]
         with torch.inference_mode():
             slices = slices.to(self.device)
-            calls = [self.probabilities(chunk) for chunk in slices.split(self.model.max_batch_size)]
+            at_once = SLICES_AT_ONCE if self.device == CPU else self.model.max_batch_size
+            calls = [self.probabilities(chunk) for chunk in slices.split(at_once)]
             probability = torch.cat(calls) if len(calls) > 1 else calls[0]
             shares = probability.split([len(part) for part in parts])
             return [self._wanted(request.wanted, share) for request, share in zip(requests, shares, strict=True)]

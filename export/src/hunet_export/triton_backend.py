@@ -18,6 +18,7 @@ import torch
 import triton_python_backend_utils as backend
 
 from hunet_export.description import SLICES, ServedModel
+from hunet_export.memory import keep_freed_memory
 from hunet_export.serving import CPU, BadSlicesError, NotServableError, ServedNetwork, SliceRequest, use_cores
 
 
@@ -30,6 +31,7 @@ def load(args: dict[str, str]) -> ServedNetwork:
     config = json.loads(args["model_config"])
     threads = use_cores(instances=sum(group["count"] for group in config["instance_group"]))
     device = device_of_instance(args)
+    keep_freed_memory()
     with _all_made_is_kept():
         network = ServedNetwork.load(Path(args["model_repository"]) / args["model_version"], device)
     _check_config(config, network.model)

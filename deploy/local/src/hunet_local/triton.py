@@ -22,13 +22,10 @@ _EXIT_TIMEOUT_S = 20
 _START_TIMEOUT_S = 300
 # Of Triton's server and, through it, of the processes that run the networks.
 ENVIRONMENT = {
-    # glibc otherwise hands every large tensor back to the kernel and faults it in anew, page by page, for the
-    # next layer: on virtual machines that costs several times the arithmetic.
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
-    # One pool of freed memory. With one for each thread the server's dozens of threads each keep the largest request
-    # that they ever held, and what it holds creeps up for days.
+    # One pool of freed memory for the server's dozens of threads, and requests and answers outside it, which go back to
+    # the kernel. Otherwise each thread keeps the largest request that it ever held, and the server creeps up for days.
     "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(128 * 1024),
     # Threads that spin while they wait take the cores from the preprocessing service and the client.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
