@@ -108,3 +108,71 @@ async def test_nobody_is_let_in_while_it_is_closed():
     await asyncio.sleep(0)
     assert visitors.entered == ["early"]
     await visitors.go("early")
+
+
+def expecting(admission, *, between_turns_s=0.0, scan_s=0.0):
+    """The admission after it has seen such a pace."""
+    for turn in range(2):
+        admission.pace.note_turn(turn * between_turns_s, others_wait=True)
+    admission.pace.note_empty_line()
+    admission.pace.note_scan(scan_s)
+    return admission
+
+
+@visiting
+async def test_whoever_cannot_be_done_by_the_deadline_is_sent_away_at_once():
+    visitors = Visitors(expecting(Admission(1, 5, 1.0), between_turns_s=10.0, scan_s=5.0))
+    await visitors.come("inside", remaining_s=1.0)  # there is room: no waiting, no guessing
+    await visitors.come("in time", remaining_s=16.0)
+    with pytest.raises(BusyError, match="1 scans are waiting, and this one would be done 9 s after") as refused:
+        async with visitors.admission.place(remaining_s=16.0):
+            pass
+    assert refused.value.reason == "deadline"
+    assert 8.9 < refused.value.retry_after_s < 9.1
+    # An urgent call has nobody ahead of it, and one without a deadline all the time it needs.
+    await visitors.come("urgent", urgent=True, remaining_s=16.0)
+    await visitors.come("patient")
+    for name in ("inside", "urgent", "in time", "patient"):
+        await visitors.go(name)
+    assert visitors.entered == ["inside", "urgent", "in time", "patient"]
+
+
+@visiting
+async def test_whoever_has_become_too_late_while_waiting_loses_the_turn_to_the_next():
+    visitors = Visitors(expecting(Admission(1, 5, 1.0), scan_s=0.05))
+    await visitors.come("inside")
+    await visitors.come("too late", remaining_s=0.06)
+    await visitors.come("patient")
+    await asyncio.sleep(0.02)
+    visitors.leave["inside"].set()
+    with pytest.raises(BusyError) as refused:
+        await visitors.tasks["too late"]
+    assert refused.value.reason == "deadline"
+    await visitors.go("patient")
+    assert visitors.entered == ["inside", "patient"]
+    assert visitors.admission.in_flight == visitors.admission.waiting == 0
+
+
+@visiting
+async def test_whoever_is_sent_away_and_gives_up_at_once_leaves_no_trace():
+    visitors = Visitors(expecting(Admission(1, 5, 1.0), scan_s=0.05))
+    await visitors.come("inside")
+    await visitors.come("too late", remaining_s=0.06)
+    await asyncio.sleep(0.02)
+    visitors.leave["inside"].set()
+    await visitors.tasks["inside"]
+    visitors.tasks["too late"].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await visitors.tasks["too late"]
+    assert visitors.admission.in_flight == visitors.admission.waiting == 0
+
+
+@visiting
+async def test_the_pace_is_learnt_from_turns_while_others_wait():
+    visitors = Visitors(Admission(1, 5, 1.0))
+    for name in ("inside", "first", "second"):
+        await visitors.come(name)
+    await visitors.go("inside")
+    await asyncio.sleep(0.02)
+    await visitors.go("first")
+    assert 0.02 <= visitors.admission.pace.wait_s(ahead=0) < 1.0

@@ -73,6 +73,40 @@ async def test_one_works_one_waits_and_the_third_is_told_when_to_come_back(chann
     assert len(await waiting.finish(good)) == 5
 
 
+@pytest.mark.parametrize("server_settings", [{"max_scans": 1}])
+async def test_whoever_cannot_be_done_in_time_is_told_so_without_waiting(channel, counts, good):
+    await restored_in(1.0, channel, good)
+    working = SlowUpload(channel)
+    await working.begin()
+    await eventually(lambda: _equals(counts("calls_in_flight", call="preprocess"), 1))
+    hurried = SlowUpload(channel, timeout=0.9)
+    await hurried.begin()
+    error = await hurried.failure()
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "after its deadline. Come back in" in error.details()
+    assert await counts("rejections_total", reason="deadline") == 1
+    assert await counts("calls_waiting", call="preprocess") == 0
+    assert len(await working.finish(good)) == 5
+
+
+async def restored_in(seconds, channel, content):
+    """A whole scan, whose predictions come only after a while."""
+    upload = SlowUpload(channel)
+    await upload.begin()
+    manifest, *batches = await upload.finish(content)
+    call = preprocess_pb2_grpc.PreprocessServiceStub(channel).Restore()
+    await call.write(pb.RestoreRequest(header=pb.RestoreHeader(manifest=manifest.manifest)))
+    await asyncio.sleep(seconds)
+    for batch in batches:
+        zeros = pb.SliceBatch(
+            first_slice=batch.slices.first_slice, count=batch.slices.count, data=bytes(len(batch.slices.data))
+        )
+        await call.write(pb.RestoreRequest(predictions=zeros))
+    await call.done_writing()
+    async for _ in call:
+        pass
+
+
 @pytest.mark.parametrize("server_settings", [{"max_scans": 1, "max_waiting_scans": 0}])
 async def test_cancelling_frees_the_place(channel, counts, good):
     leaving = SlowUpload(channel)

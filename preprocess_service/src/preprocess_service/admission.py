@@ -1,24 +1,40 @@
-"""How many scans are worked on at once, and how many may wait."""
+"""How many scans are worked on at once, how many may wait, and for whom waiting is in vain."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from preprocess_service.pace import Pace
 
 
 class BusyError(Exception):
-    """No room, not even in the waiting line; come back after `retry_after_s` seconds."""
+    """No place, nor any to be had in time; come back after `retry_after_s` seconds. `reason`: a word for metrics."""
 
-    def __init__(self, what: str, retry_after_s: float) -> None:
+    def __init__(self, what: str, retry_after_s: float, reason: str = "busy") -> None:
         super().__init__(what)
         self.retry_after_s = retry_after_s
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    """One who waits. ``deadline_s``: by the clock of time.perf_counter."""
+
+    come: asyncio.Future[None]
+    deadline_s: float
 
 
 class Admission:
     """A number of places and a bounded line before them, urgent calls first; everyone else is sent away.
+
+    Sent away are also those who could not be done by their deadline at the present pace, as soon as that is so: what
+    is begun in vain takes the time of those who could still be served.
 
     `is_open`: a further condition for being let in; whoever changes what it asks calls `let_in`.
     """
@@ -30,27 +46,29 @@ class Admission:
         self._max_waiting = max_waiting
         self._retry_after_s = retry_after_s
         self._is_open = is_open
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._routine: deque[asyncio.Future[None]] = deque()
+        self._urgent: deque[_Turn] = deque()
+        self._routine: deque[_Turn] = deque()
         self.in_flight = 0
+        self.pace = Pace()
 
     @property
     def waiting(self) -> int:
         return len(self._urgent) + len(self._routine)
 
     @asynccontextmanager
-    async def place(self, *, urgent: bool = False) -> AsyncIterator[float]:
+    async def place(self, *, urgent: bool = False, remaining_s: float | None = None) -> AsyncIterator[float]:
         """Holds one place for as long as the block runs, and gives the seconds that it took to get it.
 
-        Raises BusyError where the line is full; urgent and routine calls have one each.
+        `remaining_s`: until the caller's deadline. Raises BusyError where the line is full (urgent and routine calls
+        have one each), or moves too slowly for that deadline.
         """
-        came = time.perf_counter()
+        came_s = time.perf_counter()
         if self._has_room() and not self.waiting:
             self.in_flight += 1
         else:
-            await self._wait(self._urgent if urgent else self._routine)
+            await self._wait(urgent, came_s + (math.inf if remaining_s is None else remaining_s))
         try:
-            yield time.perf_counter() - came
+            yield time.perf_counter() - came_s
         finally:
             self.in_flight -= 1
             self.let_in()
@@ -58,26 +76,44 @@ class Admission:
     def let_in(self) -> None:
         """As many of those who wait as there is room for."""
         while self._has_room() and (line := self._urgent or self._routine):
-            turn = line.popleft()
-            if not turn.done():  # else it is just giving up
-                self.in_flight += 1
-                turn.set_result(None)
+            turn, now_s = line.popleft(), time.perf_counter()
+            if turn.come.done():  # it is just giving up
+                continue
+            late_by_s = now_s + self.pace.scan_s - turn.deadline_s
+            if late_by_s > 0:
+                turn.come.set_exception(self._too_late(late_by_s))
+                continue
+            self.in_flight += 1
+            turn.come.set_result(None)
+            self.pace.note_turn(now_s, others_wait=self.waiting > 0)
 
-    async def _wait(self, line: deque[asyncio.Future[None]]) -> None:
+    async def _wait(self, urgent: bool, deadline_s: float) -> None:
+        line = self._urgent if urgent else self._routine
         if len(line) >= self._max_waiting:
-            raise BusyError(f"{self.in_flight} scans are in work and {self.waiting} are waiting", self._retry_after_s)
-        turn = asyncio.get_running_loop().create_future()
+            what = f"{self.in_flight} scans are in work and {self.waiting} are waiting"
+            raise BusyError(what, max(self._retry_after_s, self.pace.wait_s(0)))
+        ahead = len(line) if urgent else self.waiting
+        late_by_s = time.perf_counter() + self.pace.wait_s(ahead) + self.pace.scan_s - deadline_s
+        if late_by_s > 0:
+            raise self._too_late(late_by_s)
+        if not self.waiting:
+            self.pace.note_empty_line()
+        turn = _Turn(asyncio.get_running_loop().create_future(), deadline_s)
         line.append(turn)
         try:
-            await turn
+            await turn.come
         except asyncio.CancelledError:
             if turn in line:
                 line.remove(turn)
-            elif not turn.cancelled():
+            elif not turn.come.cancelled() and turn.come.exception() is None:
                 # Let in at the very moment of giving up.
                 self.in_flight -= 1
                 self.let_in()
             raise
+
+    def _too_late(self, late_by_s: float) -> BusyError:
+        what = f"{self.waiting} scans are waiting, and this one would be done {late_by_s:.0f} s after its deadline"
+        return BusyError(what, max(self._retry_after_s, late_by_s), "deadline")
 
     def _has_room(self) -> bool:
         return self.in_flight < self._places and self._is_open()

@@ -136,8 +136,8 @@ async def _outcome(
     except BusyError as exc:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromMilliseconds(round(exc.retry_after_s * 1000))
-        message = f"{exc}. Come back in {exc.retry_after_s:g} seconds."
-        return "busy", "busy", _status(code_pb2.RESOURCE_EXHAUSTED, message, retry)
+        message = f"{exc}. Come back in {exc.retry_after_s:.1f} seconds."
+        return "busy", exc.reason, _status(code_pb2.RESOURCE_EXHAUSTED, message, retry)
     except TimeoutError:
         message = "The client neither sent nor took anything for too long."
         return "timed_out", "idle", _status(code_pb2.DEADLINE_EXCEEDED, message)

@@ -84,7 +84,7 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
         header = await self._first_part(requests, "header")
         messages.check_format(header)
         options = messages.prepare_options(header.options)
-        async with self._scans.place(urgent=header.urgent) as waited_s:
+        async with self._scans.place(urgent=header.urgent, remaining_s=context.time_remaining()) as waited_s:
             record.times.add("wait", waited_s)
             scan = await self._receive_scan(requests, _display_name(header.file_name), record)
             with record.times.during("prepare"):
@@ -111,6 +111,7 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
                 volume = await self._receive_volume(requests, manifest, record)
                 await self._compute(self._scan_metrics.observe_prediction, volume, manifest)
                 await self._send_volume(volume, manifest, context, record)
+                self._scans.pace.note_scan(record.duration_s)
         finally:
             self._scans.let_in()
 

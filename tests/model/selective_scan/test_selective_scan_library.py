@@ -63,6 +63,39 @@ def test_runs_when_preloaded_and_may_be_imported_after(tmp_path: Path, make_inpu
     assert torch.equal(torch.load(tmp_path / "y.pt"), expected)
 
 
+COUNT_NEW_THREADS = """
+import os, sys, torch
+from mamba_hunet.selective_scan import selective_scan, selective_scan_2d
+channels, length, d_state, dt_rank = 64, 36, 4, 2
+if sys.argv[1] == "sequences":
+    rows = torch.ones(2, channels, length)
+    B = torch.ones(2, 1, d_state, length)
+    scan = lambda: selective_scan(rows, rows, -torch.ones(channels, d_state), B, B)
+else:
+    image = torch.ones(2, 6, 6, channels)
+    projected = torch.ones(2, 6, 6, 4, dt_rank + 2 * d_state)
+    per_channel = torch.ones(4 * channels)
+    scan = lambda: selective_scan_2d(
+        image, projected, torch.ones(4, channels, dt_rank), torch.ones(4, channels), -torch.ones(4 * channels, d_state),
+        per_channel)
+threads = lambda: len(os.listdir("/proc/self/task"))
+torch.set_num_threads(int(sys.argv[2]))
+before = threads()
+scan()
+print(threads() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.parametrize("of", ["sequences", "images"])
+@pytest.mark.parametrize(("threads", "started"), [(1, 0), (3, 2)])
+def test_computes_on_as_many_threads_as_torch_is_set_to(of: str, threads: int, started: int):
+    command = [sys.executable, "-c", COUNT_NEW_THREADS, of, str(threads)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) == started
+
+
 def test_a_missing_library_says_how_to_build_it(monkeypatch):
     monkeypatch.setattr("mamba_hunet.selective_scan.library._FILE_NAME", "absent.so")
     with pytest.raises(FileNotFoundError, match=r"absent\.so.*pip install --no-build-isolation -e model"):

@@ -1,0 +1,37 @@
+"""What a waiting caller can expect, from what was seen last."""
+
+from __future__ import annotations
+
+from preprocess_service.pace import Pace
+
+
+def test_before_anything_was_seen_nothing_is_expected():
+    pace = Pace()
+    assert (pace.scan_s, pace.wait_s(ahead=10)) == (0.0, 0.0)
+
+
+def test_whoever_waits_has_the_turns_of_all_ahead_before_the_own():
+    pace = Pace()
+    for now_s in (100.0, 101.0, 104.0):
+        pace.note_turn(now_s, others_wait=True)
+    assert pace.wait_s(ahead=0) == 2.0
+    assert pace.wait_s(ahead=4) == 10.0
+
+
+def test_time_in_which_nobody_waited_is_not_counted():
+    pace = Pace()
+    pace.note_turn(100.0, others_wait=False)
+    pace.note_turn(900.0, others_wait=True)
+    pace.note_empty_line()
+    pace.note_turn(5000.0, others_wait=True)
+    assert pace.wait_s(ahead=3) == 0.0
+
+
+def test_one_huge_scan_changes_little_and_what_was_long_ago_nothing():
+    pace = Pace()
+    for duration_s in (5.0, 5.0, 600.0):
+        pace.note_scan(duration_s)
+    assert pace.scan_s == 5.0
+    for _ in range(15):
+        pace.note_scan(2.0)
+    assert pace.scan_s == 2.0
