@@ -155,12 +155,13 @@ async def test_whoever_has_become_too_late_while_waiting_loses_the_turn_to_the_n
 
 @visiting
 async def test_whoever_is_sent_away_and_gives_up_at_once_leaves_no_trace():
-    visitors = Visitors(expecting(Admission(1, 5, 1.0), scan_s=0.05))
-    await visitors.come("inside")
+    is_open = False
+    visitors = Visitors(expecting(Admission(1, 5, 1.0, is_open=lambda: is_open), scan_s=0.05))
     await visitors.come("too late", remaining_s=0.06)
     await asyncio.sleep(0.02)
-    visitors.leave["inside"].set()
-    await visitors.tasks["inside"]
+    is_open = True
+    visitors.admission.let_in()
+    # It has been sent away, and it has not yet run.
     visitors.tasks["too late"].cancel()
     with pytest.raises(asyncio.CancelledError):
         await visitors.tasks["too late"]

@@ -81,6 +81,7 @@ async def test_whoever_cannot_be_done_in_time_is_told_so_without_waiting(channel
     await eventually(lambda: _equals(counts("calls_in_flight", call="preprocess"), 1))
     hurried = SlowUpload(channel, timeout=0.9)
     await hurried.begin()
+    await hurried.call.done_writing()
     error = await hurried.failure()
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "after its deadline. Come back in" in error.details()
