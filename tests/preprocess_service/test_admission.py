@@ -110,36 +110,46 @@ async def test_nobody_is_let_in_while_it_is_closed():
     await visitors.go("early")
 
 
-def expecting(admission, *, between_turns_s=0.0, scan_s=0.0):
-    """The admission after it has seen such a pace."""
-    for turn in range(2):
-        admission.pace.note_turn(turn * between_turns_s, others_wait=True)
-    admission.pace.note_empty_line()
-    admission.pace.note_scan(scan_s)
-    return admission
+@visiting
+async def test_whoever_cannot_be_done_by_the_deadline_is_sent_away_at_once():
+    visitors = Visitors(Admission(1, 5, 1.0))
+    visitors.admission.pace.note_scan(9.0)
+    await visitors.come("inside", remaining_s=1.0)  # there is room: no waiting, no guessing
+    with pytest.raises(BusyError, match="0 scans are waiting, and this one would be done 5 s after") as refused:
+        async with visitors.admission.place(remaining_s=4.0):
+            pass
+    assert refused.value.reason == "deadline"
+    assert 4.9 < refused.value.retry_after_s < 5.1
+    await visitors.come("in time", remaining_s=10.0)
+    await visitors.come("patient")
+    for name in ("inside", "in time", "patient"):
+        await visitors.go(name)
+    assert visitors.entered == ["inside", "in time", "patient"]
 
 
 @visiting
-async def test_whoever_cannot_be_done_by_the_deadline_is_sent_away_at_once():
-    visitors = Visitors(expecting(Admission(1, 5, 1.0), between_turns_s=10.0, scan_s=5.0))
-    await visitors.come("inside", remaining_s=1.0)  # there is room: no waiting, no guessing
-    await visitors.come("in time", remaining_s=16.0)
-    with pytest.raises(BusyError, match="1 scans are waiting, and this one would be done 9 s after") as refused:
-        async with visitors.admission.place(remaining_s=16.0):
+async def test_the_turns_of_those_ahead_in_the_line_count_too():
+    visitors = Visitors(Admission(1, 5, 1.0))
+    for name in ("inside", "first", "second", "third"):
+        await visitors.come(name)
+    await visitors.go("inside")
+    await asyncio.sleep(0.2)
+    await visitors.go("first")
+    visitors.admission.pace.note_scan(9.0)
+    # One is ahead, and a turn takes 0.2 s.
+    with pytest.raises(BusyError, match="1 scans are waiting"):
+        async with visitors.admission.place(remaining_s=9.3):
             pass
-    assert refused.value.reason == "deadline"
-    assert 8.9 < refused.value.retry_after_s < 9.1
-    # An urgent call has nobody ahead of it, and one without a deadline all the time it needs.
-    await visitors.come("urgent", urgent=True, remaining_s=16.0)
-    await visitors.come("patient")
-    for name in ("inside", "urgent", "in time", "patient"):
+    await visitors.come("urgent", urgent=True, remaining_s=9.3)
+    for name in ("second", "urgent", "third"):
         await visitors.go(name)
-    assert visitors.entered == ["inside", "urgent", "in time", "patient"]
+    assert visitors.entered == ["inside", "first", "second", "urgent", "third"]
 
 
 @visiting
 async def test_whoever_has_become_too_late_while_waiting_loses_the_turn_to_the_next():
-    visitors = Visitors(expecting(Admission(1, 5, 1.0), scan_s=0.05))
+    visitors = Visitors(Admission(1, 5, 1.0))
+    visitors.admission.pace.note_scan(0.05)
     await visitors.come("inside")
     await visitors.come("too late", remaining_s=0.06)
     await visitors.come("patient")
@@ -156,7 +166,8 @@ async def test_whoever_has_become_too_late_while_waiting_loses_the_turn_to_the_n
 @visiting
 async def test_whoever_is_sent_away_and_gives_up_at_once_leaves_no_trace():
     is_open = False
-    visitors = Visitors(expecting(Admission(1, 5, 1.0, is_open=lambda: is_open), scan_s=0.05))
+    visitors = Visitors(Admission(1, 5, 1.0, is_open=lambda: is_open))
+    visitors.admission.pace.note_scan(0.05)
     await visitors.come("too late", remaining_s=0.06)
     await asyncio.sleep(0.02)
     is_open = True
@@ -166,14 +177,3 @@ async def test_whoever_is_sent_away_and_gives_up_at_once_leaves_no_trace():
     with pytest.raises(asyncio.CancelledError):
         await visitors.tasks["too late"]
     assert visitors.admission.in_flight == visitors.admission.waiting == 0
-
-
-@visiting
-async def test_the_pace_is_learnt_from_turns_while_others_wait():
-    visitors = Visitors(Admission(1, 5, 1.0))
-    for name in ("inside", "first", "second"):
-        await visitors.come(name)
-    await visitors.go("inside")
-    await asyncio.sleep(0.02)
-    await visitors.go("first")
-    assert 0.02 <= visitors.admission.pace.wait_s(ahead=0) < 1.0

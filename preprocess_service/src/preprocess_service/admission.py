@@ -8,9 +8,9 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from preprocess_service.pace import Pace
+from preprocess_service.pace import ScanPace, TurnPace
 
 
 class BusyError(Exception):
@@ -30,6 +30,12 @@ class _Turn:
     deadline_s: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    turns: deque[_Turn] = field(default_factory=deque)
+    pace: TurnPace = field(default_factory=TurnPace)
+
+
 class Admission:
     """A number of places and a bounded line before them, urgent calls first; everyone else is sent away.
 
@@ -46,14 +52,13 @@ class Admission:
         self._max_waiting = max_waiting
         self._retry_after_s = retry_after_s
         self._is_open = is_open
-        self._urgent: deque[_Turn] = deque()
-        self._routine: deque[_Turn] = deque()
+        self._urgent, self._routine = _Line(), _Line()
         self.in_flight = 0
-        self.pace = Pace()
+        self.pace = ScanPace()
 
     @property
     def waiting(self) -> int:
-        return len(self._urgent) + len(self._routine)
+        return len(self._urgent.turns) + len(self._routine.turns)
 
     @asynccontextmanager
     async def place(self, *, urgent: bool = False, remaining_s: float | None = None) -> AsyncIterator[float]:
@@ -66,7 +71,8 @@ class Admission:
         if self._has_room() and not self.waiting:
             self.in_flight += 1
         else:
-            await self._wait(urgent, came_s + (math.inf if remaining_s is None else remaining_s))
+            line = self._urgent if urgent else self._routine
+            await self._wait(line, came_s + (math.inf if remaining_s is None else remaining_s))
         try:
             yield time.perf_counter() - came_s
         finally:
@@ -75,8 +81,9 @@ class Admission:
 
     def let_in(self) -> None:
         """As many of those who wait as there is room for."""
-        while self._has_room() and (line := self._urgent or self._routine):
-            turn, now_s = line.popleft(), time.perf_counter()
+        while self._has_room() and self.waiting:
+            line = self._urgent if self._urgent.turns else self._routine
+            turn, now_s = line.turns.popleft(), time.perf_counter()
             if turn.come.done():  # it is just giving up
                 continue
             late_by_s = now_s + self.pace.scan_s - turn.deadline_s
@@ -85,26 +92,25 @@ class Admission:
                 continue
             self.in_flight += 1
             turn.come.set_result(None)
-            self.pace.note_turn(now_s, others_wait=self.waiting > 0)
+            line.pace.note_turn(now_s, others_wait=len(line.turns) > 0)
 
-    async def _wait(self, urgent: bool, deadline_s: float) -> None:
-        line = self._urgent if urgent else self._routine
-        if len(line) >= self._max_waiting:
+    async def _wait(self, line: _Line, deadline_s: float) -> None:
+        ahead = len(line.turns)
+        if ahead >= self._max_waiting:
             what = f"{self.in_flight} scans are in work and {self.waiting} are waiting"
-            raise BusyError(what, max(self._retry_after_s, self.pace.wait_s(0)))
-        ahead = len(line) if urgent else self.waiting
-        late_by_s = time.perf_counter() + self.pace.wait_s(ahead) + self.pace.scan_s - deadline_s
+            raise BusyError(what, max(self._retry_after_s, line.pace.wait_s(0)))
+        late_by_s = time.perf_counter() + line.pace.wait_s(ahead) + self.pace.scan_s - deadline_s
         if late_by_s > 0:
             raise self._too_late(late_by_s)
-        if not self.waiting:
-            self.pace.note_empty_line()
+        if not ahead:
+            line.pace.note_empty_line()
         turn = _Turn(asyncio.get_running_loop().create_future(), deadline_s)
-        line.append(turn)
+        line.turns.append(turn)
         try:
             await turn.come
         except asyncio.CancelledError:
-            if turn in line:
-                line.remove(turn)
+            if turn in line.turns:
+                line.turns.remove(turn)
             elif not turn.come.cancelled() and turn.come.exception() is None:
                 # Let in at the very moment of giving up.
                 self.in_flight -= 1

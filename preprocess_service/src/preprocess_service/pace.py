@@ -1,22 +1,23 @@
-"""How fast scans go through just now: what somebody who waits can expect."""
+"""How fast scans go through just now: what somebody who waits can expect. Of what was seen, the last 15 count."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from statistics import fmean, median
+from statistics import fmean
 
 _REMEMBERED = 15
+_CAUTION = 0.8
 
 
-class Pace:
-    """Of the last 15: the times between turns while others waited, and how long scans took that had been let in.
+class TurnPace:
+    """How long those in one line wait from turn to turn; others who go before them are in that time.
 
-    Both are 0 until something was seen, so that nobody is turned away on a guess.
+    0 until something was seen, so that nobody is turned away on a guess.
     """
 
     def __init__(self) -> None:
         self._between_turns_s: deque[float] = deque(maxlen=_REMEMBERED)
-        self._scans_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._last_turn_s: float | None = None
 
     def note_turn(self, now_s: float, *, others_wait: bool) -> None:
@@ -29,15 +30,25 @@ class Pace:
         """Those who waited have left without a turn."""
         self._last_turn_s = None
 
+    def wait_s(self, ahead: int) -> float:
+        """Seconds until the turn of a caller before whom so many others of the line have theirs."""
+        return (ahead + 1) * fmean(self._between_turns_s) if self._between_turns_s else 0.0
+
+
+class ScanPace:
+    """How long scans took that had been let in, whether they were done or given up."""
+
+    def __init__(self) -> None:
+        self._scans_s: deque[float] = deque(maxlen=_REMEMBERED)
+
     def note_scan(self, duration_s: float) -> None:
-        """A scan that had been let in is done."""
         self._scans_s.append(duration_s)
 
     @property
     def scan_s(self) -> float:
-        """Seconds that a scan takes from its turn on: the median, which one huge scan does not move."""
-        return median(self._scans_s) if self._scans_s else 0.0
+        """Seconds within which four of five are done; 0 until something was seen.
 
-    def wait_s(self, ahead: int) -> float:
-        """Seconds until the turn of a caller before whom so many others have theirs."""
-        return (ahead + 1) * fmean(self._between_turns_s) if self._between_turns_s else 0.0
+        Where somebody must be sent away, it should be who has the least chance, and one huge scan must not count.
+        """
+        longest_last = sorted(self._scans_s)
+        return longest_last[math.ceil(_CAUTION * (len(longest_last) - 1))] if longest_last else 0.0

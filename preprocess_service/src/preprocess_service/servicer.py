@@ -111,8 +111,8 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
                 volume = await self._receive_volume(requests, manifest, record)
                 await self._compute(self._scan_metrics.observe_prediction, volume, manifest)
                 await self._send_volume(volume, manifest, context, record)
-                self._scans.pace.note_scan(record.duration_s)
         finally:
+            self._scans.pace.note_scan(record.duration_s)
             self._scans.let_in()
 
     async def _receive_scan(

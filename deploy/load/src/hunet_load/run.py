@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import psutil
 from hunet_client import AsyncSegmentationClient, ClientSettings
 from hunet_client.settings import RetryPolicy
 from rich.progress import Progress
 
 from hunet_load.arrivals import poisson_arrivals
 from hunet_load.figures import summarise
+from hunet_load.machine import describe_machine
 from hunet_load.open_loop import offer
 from hunet_load.processes import Growth
 from hunet_load.report import LoadReport, OfferedLoad
@@ -62,7 +61,7 @@ async def run(plan: Plan, progress: Progress, supervisor_pid: int | None) -> Loa
     return LoadReport(
         begun_at=f"{begun_at:%Y-%m-%d %H:%M} UTC",
         command=" ".join(["hunet", *sys.argv[1:]]),
-        machine=f"{psutil.cpu_count()} CPUs, {platform.machine()}",
+        machine=describe_machine(),
         model=plan.model,
         slices=tuple(scan.slices for scan in plan.scans),
         urgent_share=plan.urgent_share,

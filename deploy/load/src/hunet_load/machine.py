@@ -1,0 +1,23 @@
+"""What a load was measured on, in a few words."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import psutil
+
+_VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
+
+
+def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Number of processors, and what Linux says of the first: its name and its widest vectors."""
+    fields: dict[str, str] = {}
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            name, _, value = line.partition(":")
+            fields.setdefault(name.strip(), value.strip())
+    flags = (fields.get("flags") or fields.get("Features") or "").split()
+    vectors = [words for flag, words in _VECTORS.items() if flag in flags][:1]
+    kind = ", ".join([fields.get("model name") or platform.machine(), *vectors])
+    return f"{psutil.cpu_count()} CPUs ({kind})"
