@@ -66,15 +66,15 @@ def perf_analyzer(address: str, batch: int, callers: Sequence[int], *options: st
                 print(ended.stdout, file=sys.stderr)
                 raise subprocess.CalledProcessError(ended.returncode, command)
             [row] = csv.DictReader(report.open(encoding="utf-8"))
-            results.append(
-                Served(
-                    batch,
-                    count,
-                    float(row["Inferences/Second"]),
-                    float(row["p50 latency"]) / 1e3,
-                    float(row["p99 latency"]) / 1e3,
-                )
+            served = Served(
+                batch,
+                count,
+                float(row["Inferences/Second"]),
+                float(row["p50 latency"]) / 1e3,
+                float(row["p99 latency"]) / 1e3,
             )
+            print(f"batches of {batch}, {count} callers: {served.slices_per_s:.1f} slices/s", file=sys.stderr)
+            results.append(served)
     return results
 
 
