@@ -7,7 +7,7 @@ from collections import deque
 from statistics import fmean
 
 _REMEMBERED = 15
-_CAUTION = 0.8
+_DONE_SHARE = 0.8
 
 
 class TurnPace:
@@ -50,5 +50,5 @@ class ScanPace:
 
         Where somebody must be sent away, it should be who has the least chance, and one huge scan must not count.
         """
-        longest_last = sorted(self._scans_s)
-        return longest_last[math.ceil(_CAUTION * (len(longest_last) - 1))] if longest_last else 0.0
+        ascending = sorted(self._scans_s)
+        return ascending[math.ceil(_DONE_SHARE * (len(ascending) - 1))] if ascending else 0.0
