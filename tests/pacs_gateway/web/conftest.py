@@ -83,7 +83,8 @@ def open_page(contexts, request):
 
 
 def hear(page, complaints):
-    page.set_default_timeout(15_000)
+    # Without a graphics card, on a busy machine, a scan may take a quarter of a minute to be drawn.
+    page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
 
