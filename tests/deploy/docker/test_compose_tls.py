@@ -60,3 +60,10 @@ def test_promtool_takes_the_scrape_configuration(program, run, root, tmp_path):
     make_certificates(tmp_path, 1, ["preprocess"])
     (tmp_path / "prometheus.yml").write_text(text.replace("/run/secrets", str(tmp_path)))
     run(program("promtool", "prometheus"), "check", "config", tmp_path / "prometheus.yml")
+
+
+def test_every_part_is_scraped_with_certificates_too(root):
+    scraped = yaml.safe_load((root / "deploy/docker/tls_prometheus.yml").read_text())["scrape_configs"]
+    with_tls = {job["job_name"]: job["static_configs"][0]["targets"] for job in scraped}
+    without = yaml.safe_load((root / "deploy/prometheus/compose_targets.yml").read_text())
+    assert with_tls == {group["labels"]["job"]: group["targets"] for group in without}

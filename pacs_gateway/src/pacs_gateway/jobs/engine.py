@@ -1,4 +1,4 @@
-"""The durable engine (docs/decisions/0009-durable-engine.md): its database, its queues, its beginning and end."""
+"""The durable engine (docs/decisions/0010-durable-engine.md): its database, its queues, its beginning and end."""
 
 from __future__ import annotations
 
