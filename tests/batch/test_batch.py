@@ -76,3 +76,12 @@ def test_results_within_the_archive_are_no_scans(tmp_path):
 def test_an_archive_without_scans_is_an_error(tmp_path):
     with pytest.raises(InputError, match="holds no scan"):
         find_scans(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("names", [("scan.nii", "scan.nii.gz"), ("study.zip", "study/1.dcm")])
+def test_two_scans_of_one_name_would_share_their_results_and_are_refused(tmp_path, names):
+    for name in names:
+        (tmp_path / "archive" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "archive" / name).touch()
+    with pytest.raises(InputError, match="2 scans' results"):
+        find_scans(tmp_path / "archive", tmp_path / "out")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from hunet_local.addresses import choose_addresses
-from hunet_local.gateway import VISITOR_AE_TITLE, configuration_file, gateway_part
+from hunet_local.ae_titles import VISITOR_AE_TITLE
+from hunet_local.gateway import configuration_file, gateway_part
 from pacs_gateway.routing.configuration_file import read_configuration
 
 

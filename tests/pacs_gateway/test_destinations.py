@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -104,25 +105,53 @@ senders = ["ORTHANC"]
     assert len(orthanc.instances("SR")) == len(orthanc.instances("OT")) == 1
 
 
-class _Forbidding(BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(403)
-        self.end_headers()
+@pytest.fixture
+def make_web_gateway(make_gateway):
+    """`make_web_gateway(answers)`: a gateway whose archive answers STOW-RS so: (status, FailureReason or None) in turn.
 
-    def log_message(self, *arguments):
-        pass
+    The last answer holds.
+    """
+    servers = []
+
+    def make(answers):
+        class Archive(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                status, reason = answers.pop(0) if len(answers) > 1 else answers[0]
+                failed = {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [reason]}}]}}
+                body = json.dumps(failed if reason else {}).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/dicom+json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                pass
+
+        [port] = free_ports(1)
+        servers.append(HTTPServer(("127.0.0.1", port), Archive))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        only = f'[[destinations]]\nname = "web"\nprotocol = "dicomweb"\nurl = "http://127.0.0.1:{port}/dicom-web"\n'
+        return make_gateway(destination=f'senders = ["ORTHANC"]\n{only}')
+
+    yield make
+    for server in servers:
+        server.shutdown()
 
 
-def test_http_403_is_for_good(make_gateway):
-    [port] = free_ports(1)
-    server = HTTPServer(("127.0.0.1", port), _Forbidding)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    only = f'[[destinations]]\nname = "web"\nprotocol = "dicomweb"\nurl = "http://127.0.0.1:{port}/dicom-web"\n'
-    gateway = make_gateway(destination=f'senders = ["ORTHANC"]\n{only}')
+@pytest.mark.parametrize(("answer", "said"), [((403, None), "HTTP status 403"), ((409, 0xA900), "0xA900")])
+def test_a_refusal_over_http_is_for_good(make_web_gateway, answer, said):
+    gateway = make_web_gateway([answer])
     gateway.send(make_series("forbidden"))
 
     [job] = gateway.wait_for_jobs(["failed"])
 
-    assert "HTTP status 403" in job["reason"]
-    server.shutdown()
+    assert said in job["reason"]
+
+
+def test_want_of_room_over_http_is_tried_again(make_web_gateway):
+    gateway = make_web_gateway([(409, 0xA700), (200, None)])
+    gateway.send(make_series("full web"))
+
+    gateway.wait_for_jobs(["done"])

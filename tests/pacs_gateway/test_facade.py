@@ -6,6 +6,7 @@ import gzip
 import importlib.util
 import json
 import sys
+import threading
 from pathlib import Path
 
 import grpc
@@ -183,3 +184,25 @@ def test_the_gateway_serves_it_beside_the_node(make_gateway):
         code, details, _ = status_and_details(segment(channel, b""))
 
     assert (code, "holds no scan" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
+def test_a_caller_that_falls_silent_gives_its_place_back(facade, monkeypatch):
+    monkeypatch.setattr("pacs_gateway.facade.scan_upload.IDLE_TIMEOUT_S", 0.2)
+    silent = threading.Event()
+
+    def and_then_nothing():
+        yield pb.SegmentRequest(header=pb.SegmentHeader(file_name="flair.nii.gz"))
+        silent.wait(30)
+
+    call = segmentation_pb2_grpc.SegmentationServiceStub(facade).Segment(and_then_nothing(), timeout=30)
+    code, details, _ = status_and_details(call)
+    silent.set()
+
+    assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "stood still" in details
+
+
+def test_a_port_that_is_taken_is_not_shared(facade_port, stack):
+    second = FacadeServer(Grpc(port=facade_port), Processing(), stack.settings)
+    with pytest.raises(OSError, match="cannot listen"):
+        second.start()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import requests
 from conftest import wait_until
+from gateway_api import GatewayApi
 from mr_series import make_series
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
@@ -28,3 +30,19 @@ def test_a_stop_in_the_middle_of_a_job_does_not_wait_for_it(orthanc, make_gatewa
     gateway.start()
     gateway.wait_for_jobs(["done"])
     assert len(orthanc.instances("SR")) == 1
+
+
+def test_a_stop_does_not_wait_for_a_page_that_follows_a_study(orthanc, make_gateway):
+    gateway = make_gateway(orthanc)
+    gateway.hold("segmenting")
+    series = make_series("followed")
+    gateway.send(series)
+    gateway.wait_at("segmenting")
+    api = GatewayApi(gateway.http_port)
+    [study] = api.get("studies").json()["studies"]
+    with requests.get(f"{api.url}/api/v1/studies/{study['id']}/events", stream=True, timeout=30) as events:
+        assert next(events.iter_lines(chunk_size=1))
+
+        gateway.process.terminate()
+
+        assert gateway.process.wait(20) == 0

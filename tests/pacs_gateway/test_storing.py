@@ -103,6 +103,10 @@ def test_a_deflated_bomb_is_refused_before_it_is_inflated(store):
         store.intake.accept(bomb, "PACS", "127.0.0.1")
 
     assert raised.value.status == StoreStatus.OUT_OF_RESOURCES
+    # A false group length does not hide it: it is looked for where it will be inflated.
+    with pytest.raises(InstanceRefusedError) as raised:
+        store.intake.accept(bomb[:140] + (len(bomb) - 144).to_bytes(4, "little") + bomb[144:], "PACS", "127.0.0.1")
+    assert raised.value.status == StoreStatus.OUT_OF_RESOURCES
     assert store.take([dataset]) == ["stored"], "a deflated file of honest size is taken"
 
 

@@ -181,6 +181,8 @@ def test_a_manifest_as_it_came_is_accepted(good_manifest):
         pytest.param(lambda m: m.shape.__setitem__(slice(None), [60000] * 3), id="huge"),
         pytest.param(lambda m: m.affine.__setitem__(3, 1.0), id="another affine"),
         pytest.param(lambda m: m.affine.__setitem__(3, math.nan), id="affine of NaN"),
+        pytest.param(lambda m: m.spacing_mm.__setitem__(0, math.nan), id="spacing of NaN"),
+        pytest.param(lambda m: m.spacing_mm.__setitem__(2, 0.0), id="no spacing"),
         pytest.param(lambda m: setattr(m, "nifti_header", m.nifti_header[:-1]), id="short header"),
         pytest.param(lambda m: setattr(m, "nifti_header", bytes(348)), id="empty header"),
         pytest.param(lambda m: setattr(m.geometry, "row_axis", 2), id="an axis twice"),

@@ -117,7 +117,9 @@ def _export(source: WeightsSource, repository: Path, precision: Precision, if_st
         return
     click.echo(f"{name}: read {source.weights}")
     manifest = publish(checkpoint, source.weights, repository, precision, click.echo)
-    click.echo(f"{name}: exported to {repository / name / '1'} (weights {manifest.weights_sha256[:12]}, {precision})")
+    click.echo(
+        f"{name}: exported to {repository / name / '1'} (weights {manifest.weights_sha256[:12]}, {manifest.precision})"
+    )
 
 
 def _export_format(source: WeightsSource, repository: Path, format_name: str) -> None:

@@ -47,6 +47,7 @@ from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.retention import apply_retention
 
 _LOG = logging.getLogger(__name__)
+_HTTP_GRACE_S = 5
 
 
 def serve(configuration: Configuration, steps: ProcessingSteps, progress: ProgressBoard) -> None:
@@ -168,6 +169,8 @@ def _serve_http(dicomweb: DicomWeb, app: FastAPI) -> None:
         port=dicomweb.port,
         log_config=None,
         access_log=False,
+        # A page that follows a study would else hold up the end until the study's.
+        timeout_graceful_shutdown=_HTTP_GRACE_S,
         ssl_certfile=str(tls.certificate) if tls else None,
         ssl_keyfile=str(tls.key) if tls else None,
         ssl_ca_certs=str(tls.ca) if tls and tls.ca else None,

@@ -95,11 +95,11 @@ class Admission:
             line.pace.note_turn(now_s, others_wait=len(line.turns) > 0)
 
     async def _wait(self, line: _Line, deadline_s: float) -> None:
-        ahead = len(line.turns)
+        ahead, now_s = len(line.turns), time.perf_counter()
         if ahead >= self._max_waiting:
             what = f"{self.in_flight} scans are in work and {self.waiting} are waiting"
-            raise BusyError(what, max(self._retry_after_s, line.pace.wait_s(0)))
-        late_by_s = time.perf_counter() + line.pace.wait_s(ahead) + self.pace.scan_s - deadline_s
+            raise BusyError(what, max(self._retry_after_s, line.pace.wait_s(0, now_s)))
+        late_by_s = now_s + line.pace.wait_s(ahead, now_s) + self.pace.scan_s - deadline_s
         if late_by_s > 0:
             raise self._too_late(late_by_s)
         if not ahead:

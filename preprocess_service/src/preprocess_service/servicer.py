@@ -108,11 +108,13 @@ class PreprocessServicer(preprocess_pb2_grpc.PreprocessServiceServicer):
         try:
             async with self._restores.place() as waited_s:
                 record.times.add("wait", waited_s)
-                volume = await self._receive_volume(requests, manifest, record)
-                await self._compute(self._scan_metrics.observe_prediction, volume, manifest)
-                await self._send_volume(volume, manifest, context, record)
+                try:
+                    volume = await self._receive_volume(requests, manifest, record)
+                    await self._compute(self._scan_metrics.observe_prediction, volume, manifest)
+                    await self._send_volume(volume, manifest, context, record)
+                finally:
+                    self._scans.pace.note_scan(record.duration_s)
         finally:
-            self._scans.pace.note_scan(record.duration_s)
             self._scans.let_in()
 
     async def _receive_scan(

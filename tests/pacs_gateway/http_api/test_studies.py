@@ -173,3 +173,15 @@ def test_what_is_shown_of_a_scan_goes_when_its_days_are_over(make_gateway, nifti
     url = f"{api.url}/api/v1/studies/{api.send(nifti(80), 'scan.nii.gz')['id']}"
     wait_until(lambda: requests.get(url, timeout=10).status_code == 404, "the upload's end")
     wait_until(lambda: list((gateway.root / "views").iterdir()) == [], "its files' end")
+
+
+def test_a_scan_sent_again_is_known_also_when_no_more_may_wait(make_gateway, post, nifti):
+    gateway = make_gateway(extra="[api]\nmax_waiting = 1")
+    gateway.hold("segmenting")
+    url, key = f"http://127.0.0.1:{gateway.http_port}", {"Idempotency-Key": secrets.token_hex()}
+    first = post(nifti(80), key, url=url)
+    assert post(nifti(81), url=url).status_code == 429
+    again = post(nifti(80), key, url=url)
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.json()["id"] == first.json()["id"]
+    gateway.let_go("segmenting")

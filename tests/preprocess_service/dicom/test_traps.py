@@ -332,6 +332,13 @@ def test_a_damaged_zip_is_named(series, zipped, refusal):
     assert refusal(bytes(flipped)).reason_code == "corrupt_zip"
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_of_another_method_is_named(series, zipped, refusal, method):
+    content = bytearray(zipped(series, method))
+    content[45:75] = bytes(byte ^ 0xFF for byte in content[45:75])
+    assert refusal(bytes(content)).reason_code == "corrupt_zip"
+
+
 def test_a_zip_of_too_many_files(zipped, refusal):
     limits = Limits(max_dimension=10)
     assert refusal(zipped([b"x"] * 41), limits).reason_code == "too_many_files"

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from hunet_client.errors import InputError
 
 _MAGIC = b"DICM"
 _MAGIC_OFFSET = 128
 _ZIP_MAGIC = b"PK\x03\x04"
+# The service takes no more of a whole scan. A zip says of each file how large it is, and holds no more of it.
+MAX_FILE_BYTES = 512 * 1024 * 1024
+# What reading a file, or a file in a zip, may end in.
+UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True)
 class StoredFile:
     """One file. `open` gives its bytes from the beginning, each time anew."""
 
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], BinaryIO]
 
 
 def is_dicom_or_zip(path: Path) -> bool:
@@ -36,7 +42,7 @@ def dicom_files(path: Path) -> list[StoredFile]:
     """The DICOM files in a folder or zip, or the one that `path` is. Raises InputError where there is none."""
     try:
         found = [file for file in _stored_files(path) if _is_dicom(file)]
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as exc:
+    except UNREADABLE as exc:
         raise InputError(str(path), f"cannot be read: {exc}", "Check its permissions, or copy it again") from exc
     if not found:
         raise InputError(str(path), "there are no DICOM files in it", "Name a DICOM folder, or a .nii or .nii.gz file")
@@ -51,8 +57,11 @@ def _stored_files(path: Path) -> Iterator[StoredFile]:
     elif zipfile.is_zipfile(path):
         archive = zipfile.ZipFile(path)
         for member in archive.infolist():
+            if member.file_size > MAX_FILE_BYTES:
+                what = f"holds a file of {member.file_size / 2**20:.0f} MiB"
+                raise InputError(str(path), what, f"Send {MAX_FILE_BYTES // 2**20} MiB a file at most")
             if not member.is_dir():
-                yield StoredFile(lambda member=member: archive.open(member))  # type: ignore[misc]
+                yield StoredFile(lambda member=member: cast(BinaryIO, archive.open(member)))  # type: ignore[misc]
     else:
         yield StoredFile(lambda: path.open("rb"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -17,8 +16,9 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
 from hunet_client.dicom.acquisition import HEADER_KEYWORDS
+from hunet_client.dicom.deflated import inflates_beyond
 from hunet_client.dicom.display_volume import display_volume
-from hunet_client.dicom.files import StoredFile, dicom_files
+from hunet_client.dicom.files import MAX_FILE_BYTES, UNREADABLE, StoredFile, dicom_files
 from hunet_client.dicom.selection import Assessed, choose_flair
 from hunet_client.dicom.series_zip import zip_pieces
 from hunet_client.errors import InputError, UsageError
@@ -42,7 +42,7 @@ class SeriesSource:
         try:
             while piece := await anyio.to_thread.run_sync(next, pieces, b""):
                 yield piece
-        except (OSError, zipfile.BadZipFile) as exc:
+        except UNREADABLE as exc:
             raise InputError(self.file_name, f"its files cannot be read: {exc}", "Copy the series again") from exc
 
     def volume(self, manifest: pb.Manifest) -> NDArray[np.float32]:
@@ -65,6 +65,8 @@ def open_series(path: Path, series_uid: str | None = None) -> SeriesSource:
         elif header.get("SOPInstanceUID") and header.get("SeriesInstanceUID"):
             headers.append(header)
             files[str(header.SOPInstanceUID)].append(file)
+    if damaged and not headers:
+        raise InputError(str(path), f"its DICOM files are damaged, all {damaged}", "Export the series again")
     if series_uid is None and len(headers) == 1 and path.is_file():
         # Who names one file has chosen.
         series_uid = str(headers[0].SeriesInstanceUID)
@@ -93,10 +95,13 @@ def _distinct(files: list[StoredFile]) -> list[StoredFile]:
 
 
 def _read_header(file: StoredFile) -> Dataset | None:
-    """None where the file is damaged."""
+    """None where the file is damaged, or would inflate beyond what the service takes."""
     try:
         # pydicom would else repeat values that it doubts, a patient's among them, in warnings.
         with disable_value_validation(), file.open() as stream:
+            if inflates_beyond(stream, MAX_FILE_BYTES):
+                return None
+            stream.seek(0)
             header = dcmread(stream, stop_before_pixels=True, specific_tags=list(HEADER_KEYWORDS))
             # Values are only looked at when they are asked for, and then too late to pass over the file.
             for _element in header.iterall():

@@ -31,9 +31,6 @@ _CENTER_MM = (0.0, 17.0, 15.0)
 _TOP_MM = 77.0
 _START_SCALES = (0.85, 1.0)
 _START_PITCH_RAD = -0.14
-# The atlas's middle and the top of its brain, LPS+ mm.
-_CENTER_MM = (0.0, 17.0, 15.0)
-_TOP_MM = 77.0
 # Scalp and skull above the brain: halfway between a whole head and an extracted brain.
 _ABOVE_BRAIN_MM = 7.0
 _HEAD_HEIGHT_MM = 120.0

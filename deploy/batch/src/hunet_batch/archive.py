@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class ArchivedScan:
 def find_scans(archive: Path, output: Path) -> list[ArchivedScan]:
     """Every scan below a folder, in the order of their paths; results are laid out as the archive is.
 
-    Raises InputError where there is none.
+    Raises InputError where there is none, or where two would have one folder of results.
     """
     output = output.resolve()
     found = [
@@ -39,6 +40,10 @@ def find_scans(archive: Path, output: Path) -> list[ArchivedScan]:
     if not found:
         what = f"holds no scan: {', '.join(_SUFFIXES)}, or a folder of .dcm files"
         raise InputError(str(archive), what, "Name the archive's folder")
+    for folder, count in Counter(one.results for one in found).items():
+        if count > 1:
+            what = f"is where {count} scans' results would go: their names differ in their endings alone"
+            raise InputError(str(folder), what, "Rename one of them, or take it away")
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hunet_client import AsyncSegmentationClient, ClientSettings
+from hunet_client.errors import ServiceUnavailableError
 from hunet_client.settings import RetryPolicy
 from rich.progress import Progress
 
@@ -80,6 +81,9 @@ async def _saturation(caller: Caller, plan: Plan, progress: Progress) -> float:
 
     found = await find_saturation(caller, plan.scans, plan.probe_s, tried)
     progress.update(task, total=1, completed=1)
+    if found == 0:
+        what = f"answered no scan within the deadline of {plan.deadline_s:g} s"
+        raise ServiceUnavailableError("the system", what, "Give a longer --deadline-s, or smaller scans")
     return found
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from hunet_client.atomic_write import write_atomically
 
 from hunet_local.addresses import Addresses
+from hunet_local.ae_titles import ARCHIVE_AE_TITLE, GATEWAY_AE_TITLE
 from hunet_local.parts import Part
 from hunet_local.probes import HttpProbe
 
-AE_TITLE = "ORTHANC"
 _DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _GATEWAY = "hunet"
 
@@ -43,7 +43,7 @@ def archive_part(orthanc: Path, addresses: Addresses, folder: Path, log_file: Pa
         "Name": "Mamba-HUNet, research use only",
         "StorageDirectory": str(folder / "storage"),
         "IndexDirectory": str(folder / "storage"),
-        "DicomAet": AE_TITLE,
+        "DicomAet": ARCHIVE_AE_TITLE,
         "DicomPort": addresses.archive_dicom.port,
         "HttpPort": addresses.archive_http.port,
         # Without users, only this machine is let in.
@@ -51,7 +51,7 @@ def archive_part(orthanc: Path, addresses: Addresses, folder: Path, log_file: Pa
         "AuthenticationEnabled": False,
         "OverwriteInstances": True,
         "StableAge": 2,
-        "DicomModalities": {_GATEWAY: ["HUNET", gateway[0], int(gateway[2])]},
+        "DicomModalities": {_GATEWAY: [GATEWAY_AE_TITLE, gateway[0], int(gateway[2])]},
         "LuaScripts": [str(forwarding)],
         "Plugins": [str(_DICOMWEB_PLUGIN)],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},

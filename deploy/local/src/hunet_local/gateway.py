@@ -8,13 +8,9 @@ from pathlib import Path
 from hunet_client.atomic_write import write_atomically
 
 from hunet_local.addresses import Addresses
-from hunet_local.archive import AE_TITLE as ARCHIVE_AE_TITLE
+from hunet_local.ae_titles import ARCHIVE_AE_TITLE, GATEWAY_AE_TITLE, VISITOR_AE_TITLE
 from hunet_local.parts import Part
 from hunet_local.probes import HttpProbe
-
-AE_TITLE = "HUNET"
-# What DCMTK's storescu calls itself.
-VISITOR_AE_TITLE = "STORESCU"
 
 _CONFIGURATION = """\
 # Written by `hunet up` at every start. Research use only.
@@ -93,7 +89,7 @@ def gateway_part(
     template = _CONFIGURATION + _TLS * (certificates is not None) + _DICOM_NODE * dicom + _TO_ARCHIVE * archive
     text = template.format(
         root=folder / "storage",
-        ae_title=AE_TITLE,
+        ae_title=GATEWAY_AE_TITLE,
         dicom=addresses.gateway_dicom,
         http=addresses.gateway_http,
         model=model,

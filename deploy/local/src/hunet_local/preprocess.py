@@ -10,6 +10,8 @@ from hunet_local.certificates import client_tls
 from hunet_local.parts import Part
 from hunet_local.probes import PreprocessProbe
 
+_STOP_GRACE_S = 20.0
+
 
 def preprocess_part(addresses: Addresses, certificates: Path | None, log_file: Path) -> Part:
     """The gRPC service; ready when its health service says that it serves. certificates: their folder, with TLS."""
@@ -31,10 +33,11 @@ def preprocess_part(addresses: Addresses, certificates: Path | None, log_file: P
             "serve",
             f"--address={addresses.preprocess}",
             f"--metrics-address={addresses.preprocess_metrics}",
+            f"--stop-grace-s={_STOP_GRACE_S}",
             *tls,
         ),
         probe=PreprocessProbe(addresses.preprocess.reachable, client_tls(certificates)),
         log_file=log_file,
         start_timeout_s=60.0,
-        stop_timeout_s=25.0,
+        stop_timeout_s=_STOP_GRACE_S + 5.0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
@@ -77,7 +78,8 @@ class HttpProbe:
         try:
             with urllib.request.urlopen(self._url, timeout=ANSWER_TIMEOUT_S) as answer:
                 answer.read()
-        except OSError as exc:
+        # One that dies in the middle of its answer.
+        except (OSError, http.client.HTTPException) as exc:
             raise NotAnsweringError(str(exc)) from exc
 
     check_alive = check_ready

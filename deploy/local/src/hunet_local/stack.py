@@ -18,10 +18,9 @@ from hunet_client.notice import RESEARCH_USE_ONLY
 from hunet_client.stack_state import StackState
 
 from hunet_local.addresses import Addresses
-from hunet_local.archive import AE_TITLE as ARCHIVE_AE_TITLE
+from hunet_local.ae_titles import ARCHIVE_AE_TITLE, GATEWAY_AE_TITLE, VISITOR_AE_TITLE
 from hunet_local.archive import archive_part, find_orthanc
-from hunet_local.gateway import AE_TITLE as GATEWAY_AE_TITLE
-from hunet_local.gateway import VISITOR_AE_TITLE, gateway_part
+from hunet_local.gateway import gateway_part
 from hunet_local.guard import guarded
 from hunet_local.install import ensure_installed, runtime_folder
 from hunet_local.models import copy_models, ensure_exported

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +10,13 @@ from tempfile import NamedTemporaryFile
 
 from hunet_client.dicom.files import is_dicom_or_zip
 from hunet_client.dicom.series_source import open_series
-from hunet_client.errors import InputError
+from hunet_client.errors import DeadlineExceededError, InputError
 from hunet_client.open_scan import open_scan
 from hunet_client.scan_source import ScanSource
 from hunet_protocol.v1 import segmentation_pb2 as pb
+
+# A caller that sends nothing for so long has given up.
+IDLE_TIMEOUT_S = 60.0
 
 
 @contextmanager
@@ -37,10 +41,13 @@ def opened_scan(scan: bytes, header: pb.SegmentHeader) -> Iterator[ScanSource]:
 async def receive_scan(
     requests: AsyncIterator[pb.SegmentRequest], max_scan_bytes: int
 ) -> tuple[pb.SegmentHeader, bytes]:
-    """Raises InputError where the stream is not a header and then bytes, or there are too many of those."""
+    """Raises InputError where the stream is not a header and then bytes, or there are too many of those.
+
+    DeadlineExceededError where it stands still.
+    """
     header: pb.SegmentHeader | None = None
     content = bytearray()
-    async for request in requests:
+    async for request in _within_idle_timeout(requests):
         part = request.WhichOneof("part")
         if header is None and part == "header":
             header = request.header
@@ -54,3 +61,16 @@ async def receive_scan(
     if header is None or not content:
         raise InputError("the stream", "holds no scan", "Send a header, then the file's bytes")
     return header, bytes(content)
+
+
+async def _within_idle_timeout(requests: AsyncIterator[pb.SegmentRequest]) -> AsyncIterator[pb.SegmentRequest]:
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_TIMEOUT_S):
+                request = await anext(requests)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            what = f"has stood still for {IDLE_TIMEOUT_S:g} s"
+            raise DeadlineExceededError("the stream", what, "Send the scan in one go") from error
+        yield request

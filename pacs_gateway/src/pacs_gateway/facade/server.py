@@ -17,6 +17,13 @@ from pacs_gateway.routing.configuration import Grpc, Processing
 
 _LOG = logging.getLogger(__name__)
 _GRACE_S = 5.0
+_OPTIONS = (
+    # Two servers on one port would each get half of the calls.
+    ("grpc.so_reuseport", 0),
+    # Finds peers that have vanished without a word, so that their calls end.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
 _SERVICE = segmentation_pb2.DESCRIPTOR.services_by_name["SegmentationService"].full_name
 
 
@@ -52,7 +59,7 @@ class FacadeServer:
                 self._port.set_exception(error)
 
     async def _serve(self) -> None:
-        server = grpc.aio.server(maximum_concurrent_rpcs=self._configuration.max_calls)
+        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=self._configuration.max_calls)
         async with AsyncSegmentationClient(self._settings) as client:
             max_scan_bytes = self._configuration.max_scan_mb * 1_000_000
             servicer = SegmentationServicer(client, self._processing, max_scan_bytes=max_scan_bytes)

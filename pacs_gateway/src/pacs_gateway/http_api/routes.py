@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from pacs_gateway.http_api.access import Access
 from pacs_gateway.http_api.catalogue import Catalogue
@@ -86,11 +87,11 @@ def make_routes(
         The same Idempotency-Key with the same bytes gives the same study again, with 200.
         """
         if prior is not None:
-            known(prior)
+            await run_in_threadpool(known, prior)
         upload, is_new = await uploading.take(request, priority, prior, idempotency_key)
         response.status_code = 202 if is_new else 200
         response.headers["Location"] = f"{PREFIX}/studies/{upload.id}"
-        return known(upload.id)
+        return await run_in_threadpool(known, upload.id)
 
     @routes.get("/studies/{study_id}", responses=responses(404))
     def get_study(study_id: StudyId) -> Study:

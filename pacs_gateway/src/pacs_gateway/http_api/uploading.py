@@ -40,7 +40,7 @@ class Uploading:
         self, request: Request, priority: Priority, prior: str | None, idempotency_key: str | None
     ) -> tuple[Upload, bool]:
         """The upload, and whether it is new. Raises ProblemError; nothing is kept of what is refused."""
-        await run_in_threadpool(self._check_room)
+        await run_in_threadpool(self._check_room, idempotency_key)
         upload_id = new_upload_id()
         folder = self.folder(upload_id)
         try:
@@ -57,8 +57,7 @@ class Uploading:
                 raise ProblemError(422, "Key used", "this Idempotency-Key came with other bytes before", fix)
             return upload, False
         client = request.client.host if request.client else ""
-        self._audit.write("upload received", upload=upload_id, address=client, priority=priority)
-        await run_in_threadpool(self._jobs.enqueue, upload)
+        await run_in_threadpool(self._accept, upload, client)
         return upload, True
 
     def delete(self, upload_id: str) -> None:
@@ -70,7 +69,13 @@ class Uploading:
         folder.delete()
         self._audit.write("upload deleted", upload=upload_id)
 
-    def _check_room(self) -> None:
+    def _accept(self, upload: Upload, address: str) -> None:
+        self._audit.write("upload received", upload=upload.id, address=address, priority=upload.priority)
+        self._jobs.enqueue(upload)
+
+    def _check_room(self, idempotency_key: str | None) -> None:
+        if idempotency_key is not None and self._ledger.by_key(idempotency_key) is not None:
+            return  # sent again: it takes no further place
         if self._ledger.count_open() >= self._api.max_waiting:
             headers = {"Retry-After": _BUSY_RETRY_S}
             raise ProblemError(429, "Busy", "as many uploads wait as may", "Send it again later.", headers)

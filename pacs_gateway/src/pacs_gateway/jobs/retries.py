@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from dbos._error import DBOSMaxStepRetriesExceeded
-from hunet_client.errors import HunetError, ServiceError
+from hunet_client.errors import HunetError, ServiceBusyError, ServiceError, ServiceUnavailableError
 
 from pacs_gateway.metrics import Step, timed
 from pacs_gateway.routing.configuration import Jobs
+from pacs_gateway.sending.errors import DestinationUnavailableError
 
 _MAX_REASON = 500
+# A service that is there and fails at one scan, or takes too long over it, will most likely do so again, and the queue
+# stands still meanwhile.
+_ATTEMPTS_AT_ONE_SCAN = 3
 _LOG = logging.getLogger(__name__)
 
 
 def is_transient(error: BaseException) -> bool:
     """A service or destination that is away or busy; a disk that is full or away."""
-    passes = isinstance(error, ServiceError | OSError)
-    return passes and not isinstance(error, FileNotFoundError | PermissionError)
+    away = isinstance(error, ServiceUnavailableError | ServiceBusyError | DestinationUnavailableError | OSError)
+    return away and not isinstance(error, FileNotFoundError | PermissionError)
+
+
+def trying_again() -> Callable[[BaseException], bool]:
+    """Asked after each failure of one job's step: whether to try again. A service's own failures pass twice."""
+    failures = 0
+
+    def should_retry(error: BaseException) -> bool:
+        nonlocal failures
+        if is_transient(error):
+            return True
+        failures += 1
+        return isinstance(error, ServiceError) and failures < _ATTEMPTS_AT_ONE_SCAN
+
+    return should_retry
 
 
 def backing_off(jobs: Jobs, name: str) -> Any:
@@ -31,7 +49,7 @@ def backing_off(jobs: Jobs, name: str) -> Any:
         "interval_seconds": jobs.first_retry_s,
         "backoff_rate": 2.0,
         "max_attempts": jobs.max_attempts,
-        "should_retry": is_transient,
+        "should_retry": trying_again(),
     }
 
 

@@ -120,5 +120,5 @@ class SourceSeries:
         ]
         volume = np.stack(rescaled).transpose(2, 1, 0)
         if self.datasets[0].PhotometricInterpretation == "MONOCHROME1":
-            volume = volume.max() - volume
+            volume = volume.max() + volume.min() - volume
         return volume

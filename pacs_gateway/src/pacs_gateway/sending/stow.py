@@ -27,6 +27,7 @@ def store_over_http(destination: DicomWebDestination, files: Sequence[Path]) -> 
         try:
             answer = client.store_instances([dcmread(file) for file in files])
         except requests.HTTPError as error:
+            _check(destination, _answered(error))
             raise _refused(destination, error) from error
         except requests.RequestException as error:
             what = f"no answer from {destination.url}"
@@ -65,8 +66,17 @@ def _refused(destination: DicomWebDestination, error: requests.HTTPError) -> Exc
     return DeliveryRejectedError(destination.name, what, "Look at its log, its url and our token")
 
 
+def _answered(error: requests.HTTPError) -> Dataset:
+    """What the archive says of each instance; empty where it says nothing that can be read."""
+    try:
+        return Dataset.from_json(error.response.json())
+    # Whatever came with the status.
+    except Exception:
+        return Dataset()
+
+
 def _check(destination: DicomWebDestination, answer: Dataset) -> None:
-    """Status 202 names the instances that were not stored, and why."""
+    """Status 202, and 409 where none was stored, name the instances that were not stored, and why."""
     reasons = {int(item.get("FailureReason", 0)) for item in answer.get("FailedSOPSequence", ())}
     if not reasons:
         return

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
+from hunet_client.dicom.deflated import inflates_beyond
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from pacs_gateway.storage.refusals import InstanceRefusedError, StoreStatus
 from pacs_gateway.storage.uids import is_uid
 
-# PS3.10 7.1: 128 bytes, `DICM`, then (0002,0000) UL, whose value is the length of the rest of the meta information.
-_GROUP_LENGTH_END = 144
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -62,18 +59,9 @@ def read_header(content: bytes, *, max_bytes: int) -> InstanceHeader:
 def _read(content: bytes, max_bytes: int) -> Dataset:
     if content[128:132] != b"DICM":
         raise InstanceRefusedError(StoreStatus.CANNOT_UNDERSTAND, "no DICOM file: the prefix DICM is missing")
-    offset = _GROUP_LENGTH_END + int.from_bytes(content[140:144], "little")
-    meta = dcmread(BytesIO(content[:offset]), specific_tags=[]).file_meta
-    if UID(meta.TransferSyntaxUID) == DeflatedExplicitVRLittleEndian:
-        _refuse_bomb(content[offset:], max_bytes)
-    return dcmread(BytesIO(content))
-
-
-def _refuse_bomb(deflated: bytes, max_bytes: int) -> None:
-    """A deflated data set may not be larger than a plain one."""
-    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, max_bytes + 1)
-    if len(inflated) > max_bytes:
+    if inflates_beyond(BytesIO(content), max_bytes):
         raise InstanceRefusedError(StoreStatus.OUT_OF_RESOURCES, "the data set is too large")
+    return dcmread(BytesIO(content))
 
 
 def _content_digest(dataset: Dataset) -> str:

@@ -25,8 +25,8 @@ def apply_retention(
 ) -> None:
     """Deletes or de-identifies what has stayed its time. Repeated or cut off, it ends the same. Raises OSError."""
     now = time.time()
-    for revision in ledgers.revisions.uncleared("done", now - retention.after_done_h * _HOUR_S):
-        if retention.images != "keep":
+    if retention.images != "keep":
+        for revision in ledgers.revisions.uncleared("done", now - retention.after_done_h * _HOUR_S):
             _clear(root, ledgers, audit, revision, deidentify=retention.images == "deidentify")
     for revision in ledgers.revisions.uncleared("failed", now - retention.after_failed_h * _HOUR_S):
         clear_results(root, revision.study_uid, revision.number)

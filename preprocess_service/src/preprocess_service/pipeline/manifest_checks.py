@@ -26,6 +26,7 @@ def check_manifest(manifest: Manifest, limits: Limits) -> None:
         "shape": _shape_is_sound(manifest, limits),
         "slice geometry": _geometry_is_sound(manifest),
         "affine": all(map(math.isfinite, manifest.affine)),
+        "spacing": all(math.isfinite(spacing) and spacing > 0 for spacing in manifest.spacing_mm),
         "source frames": manifest.dicom is None or len(manifest.dicom.frames) == manifest.shape[2],
     }
     for what, sound in checks.items():

@@ -6,6 +6,7 @@ Names inside a zip are never looked at, let alone used as paths. Source of the f
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -19,6 +20,16 @@ _DICOM_MAGIC_OFFSET = 128
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_ENTRY_MAGIC = b"PK\x01\x02"
 _ENCRYPTED = 0x1
+# What a damaged zip makes zipfile and its codecs raise.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    ValueError,
+)
 # Room for a series that was exported twice over, and for what archives put beside it.
 _FILES_PER_SLICE = 4
 
@@ -78,7 +89,7 @@ def _reader(file_name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
             with archive.open(member) as stream:
                 # With the size, since zipfile would else unzip beyond what it announced; the checksum is verified.
                 content = stream.read(member.file_size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as exc:
+        except _UNREADABLE as exc:
             raise _corrupt(file_name) from exc
         if len(content) < member.file_size:
             raise _corrupt(file_name)

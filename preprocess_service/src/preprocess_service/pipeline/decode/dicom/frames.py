@@ -104,7 +104,7 @@ class Image:
 
 
 def header_tags() -> list[BaseTag | int]:
-    """Tags that `read_image_header` looks at."""
+    """What `describe_image` looks at."""
     return [tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
 
 
