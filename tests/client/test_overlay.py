@@ -127,15 +127,32 @@ def test_no_lesion_is_a_picture_too():
     "volume", [np.zeros(SHAPE, np.float32), np.full(SHAPE, -5.0, np.float32)], ids=["air", "below"]
 )
 def test_a_volume_without_signal_is_still_shown(volume):
-    picture(volume, lesions())
+    pixels = picture(volume, lesions())
+    assert not is_outline(pixels).any()
+    assert is_written(pixels[:HEADER_PX]).any()
 
 
 def test_a_single_slice_can_be_shown():
-    picture(head(ONE_SLICE), lesions(shape=ONE_SLICE))
+    pixels = picture(head(ONE_SLICE), lesions(((25, 30, 0), (35, 40, 1)), shape=ONE_SLICE))
+    assert is_outline(pixels).sum() > 30
 
 
-def test_long_and_foreign_names_fit():
-    picture(head(), lesions(), caption=Caption("Müller_" + "x" * 300 + ".nii.gz", "mamba_hunet 1"))
+def is_written(pixels):
+    """Where something stands out from the background, by pixel."""
+    return np.abs(pixels - pixels[0, 0]).sum(axis=-1) > 60
+
+
+NARROW = (12, 70, 30)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, NARROW])
+@pytest.mark.parametrize("name", ["scan", "Müller_" + "x" * 300, "W" * 300, "脳" * 300], ids=lambda name: name[:8])
+def test_names_of_any_length_leave_room_for_the_plane(name, shape):
+    caption = Caption(f"{name}.nii.gz", "mamba_hunet 0.1.0, threshold 0.5")
+    pixels = picture(head(shape), lesions(shape=shape), caption=caption)
+    ink = np.flatnonzero(is_written(pixels[56:84]).any(axis=0))
+    assert ink.max() < pixels.shape[1] - 4, "nothing runs out of the picture"
+    assert np.diff(ink).max() >= 20, "between the name and the plane"
 
 
 def test_grids_must_agree():

@@ -23,6 +23,7 @@ from hunet_client.slice_picture import (
     display_window,
     shows_head,
     slice_picture,
+    words_width_px,
     write_words,
 )
 
@@ -32,6 +33,8 @@ TILE_SIDE_PX = 380
 MARGIN_PX = 14
 HEADER_PX = 92
 FOOTER_PX = 44
+# Of a longer name at least so many letters are shown.
+_SHORTEST_NAME = 12
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,11 @@ def _write_words(
     width, height = size
     edge = MARGIN_PX + 4
     write_words(draw, (edge, 16), headline(found), 30, TEXT, "la")
-    write_words(draw, (edge, 58), f"{_shortened(caption.file_name)}  ·  {caption.source}", 17, QUIET_TEXT, "la")
     write_words(draw, (width - edge, 22), RESEARCH_USE_ONLY, 17, OUTLINE, "ra")
-    write_words(draw, (width - edge, 58), f"{hanging.plane} slices", 17, QUIET_TEXT, "ra")
+    plane = f"{hanging.plane} slices"
+    write_words(draw, (width - edge, 58), plane, 17, QUIET_TEXT, "ra")
+    room_px = width - 4 * edge - words_width_px(plane, 17)
+    write_words(draw, (edge, 58), _fitting(caption, room_px), 17, QUIET_TEXT, "la")
     line = height - FOOTER_PX / 2
     if found.lesions:
         shown = min(NUMBERED_LESIONS, len(found.lesions))
@@ -135,5 +140,16 @@ def headline(found: LesionSet) -> str:
     return f"{count} lesion{'s' if count > 1 else ''}, {found.total_volume_ml:.2f} ml"
 
 
-def _shortened(name: str, longest: int = 60) -> str:
-    return name if len(name) <= longest else f"{name[: longest - 20]}…{name[-19:]}"
+def _fitting(caption: Caption, room_px: float) -> str:
+    """File name and source, the name shortened in its middle as far as there is room for."""
+    longest = 60
+    while True:
+        words = f"{_shortened(caption.file_name, longest)}  ·  {caption.source}"
+        if longest <= _SHORTEST_NAME or words_width_px(words, 17) <= room_px:
+            return words
+        longest -= 1
+
+
+def _shortened(name: str, longest: int) -> str:
+    end = longest // 3
+    return name if len(name) <= longest else f"{name[: longest - end - 1]}…{name[-end:]}"

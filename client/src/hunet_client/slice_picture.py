@@ -148,3 +148,8 @@ def write_words(
     """Writes on a picture, in letters that keep a dark edge. anchor: as Pillow names it, such as "la"."""
     font = ImageFont.load_default(size_px)
     draw.text(place, words, fill=colour, font=font, anchor=anchor, stroke_width=1, stroke_fill=BACKGROUND)
+
+
+def words_width_px(words: str, size_px: int) -> float:
+    """How wide `write_words` writes them."""
+    return ImageFont.load_default(size_px).getlength(words)

@@ -92,6 +92,7 @@ def test_damage_to_compressed_pixel_data_ends_a_codec_and_not_the_service(syntax
         for at in rng.integers(pixel_data, len(content), size=5):
             content[at] = rng.integers(256)
         decode(zipped([bytes(content), *files[1:]]))
+    assert decode(zipped(files)) == "", "the undamaged series is read as ever"
 
 
 def test_a_codestream_that_claims_a_huge_image_does_not_get_the_memory(series, recompress, zipped):
