@@ -57,12 +57,13 @@ def compare(runs: dict[str, Callable[[np.ndarray], object]], batch: int, repeats
     """Median time of a call in each runtime."""
     slices = np.random.default_rng(0).normal(size=(batch, 1, 256, 256)).astype(np.float32)
     times_ms: dict[str, list[float]] = {name: [] for name in runs}
-    for repeat in range(repeats + 1):
+    for _ in range(repeats):
         for name, run in runs.items():
+            # The caches hold another runtime's weights, and its threads may still spin.
+            run(slices)
             began = time.perf_counter()
             run(slices)
-            if repeat:  # the first call warms up
-                times_ms[name].append((time.perf_counter() - began) * 1e3)
+            times_ms[name].append((time.perf_counter() - began) * 1e3)
     default_ms = statistics.median(times_ms[DEFAULT])
     table = Table("runtime", "ms a call", "lowest", "highest", "ratio to the default", title=f"batches of {batch}")
     for name, times in times_ms.items():

@@ -74,9 +74,9 @@ def reference_scan() -> Iterator[None]:
         yield
 
 
-def with_reference_scan_s(name: str) -> float:
-    """Seconds of one slice with the plain loop, once; it takes long."""
-    network = InferenceForm(create_model(name).eval())
+def with_reference_scan_s(name: str, precision: Precision) -> float:
+    """Seconds of one slice with the plain loop, all else in the same precision; once, since it takes long."""
+    network = InferenceForm(create_model(name).eval(), precision)
     with reference_scan():
         return medians_s({name: call_of(network)}, repeats=1)[name]
 
@@ -112,7 +112,7 @@ def peers() -> dict[str, Callable[[], object]]:
         return {}
     exported = io.BytesIO()
     with torch.no_grad():
-        torch.onnx.export(create_model("unet").eval(), (torch.zeros(SLICE),), exported, dynamo=False)  # type: ignore[arg-type]
+        torch.onnx.export(InferenceForm(create_model("unet").eval()), (torch.zeros(SLICE),), exported, dynamo=False)  # type: ignore[arg-type]
     slices = np.random.default_rng(0).normal(size=SLICE).astype(np.float32)
     session = onnxruntime.InferenceSession(exported.getvalue(), providers=["CPUExecutionProvider"])
     (name,) = (given.name for given in session.get_inputs())
@@ -137,12 +137,14 @@ def compare(names: list[str], precision: Precision, repeats: int) -> Table:
     )  # fmt: skip
     for name, time_s in times_s.items():
         cost = network_cost(name) if name in networks else None
-        table.add_row(name, f"{time_s * 1e3:.1f}", *_comparisons(name, time_s, cost, macs_per_s, updates_per_s))
+        table.add_row(
+            name, f"{time_s * 1e3:.1f}", *_comparisons(name, precision, time_s, cost, macs_per_s, updates_per_s)
+        )
     return table
 
 
 def _comparisons(
-    name: str, time_s: float, cost: NetworkCost | None, macs_per_s: float, updates_per_s: float
+    name: str, precision: Precision, time_s: float, cost: NetworkCost | None, macs_per_s: float, updates_per_s: float
 ) -> tuple[str, ...]:
     if cost is None:
         return ("", "", "", "")
@@ -150,7 +152,7 @@ def _comparisons(
     limits = (f"{limit_s * 1e3:.1f}", f"{time_s / limit_s:.1f}")
     if not cost.state_updates:
         return ("", "", *limits)
-    loop_s = with_reference_scan_s(name)
+    loop_s = with_reference_scan_s(name, precision)
     return (f"{loop_s * 1e3:.0f}", f"{loop_s / time_s:.0f}", *limits)
 
 

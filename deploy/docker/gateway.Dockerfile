@@ -16,5 +16,7 @@ FROM python:3.12-slim-bookworm
 COPY --from=build /opt/hunet /opt/hunet
 ENV PATH=/opt/hunet/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1
+# A new volume takes over its owner and mode.
+RUN install -d -m 0700 -o 10001 -g 10001 /var/lib/hunet
 USER 10001:10001
 ENTRYPOINT ["hunet", "pacs", "serve", "--config", "/etc/hunet/gateway.toml"]

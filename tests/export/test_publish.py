@@ -132,6 +132,18 @@ def test_an_export_in_another_precision_is_not_current_unless_that_one_was_tried
     assert is_current(own_copy, small_checkpoint, Precision.BFLOAT16)
 
 
+def test_float32_is_float32_also_where_bfloat16_was_tried(own_copy, small_checkpoint):
+    rewrite_manifest(own_copy, precision="bfloat16", accuracy={"float32": 0.8, "bfloat16": 0.8})
+    assert is_current(own_copy, small_checkpoint, Precision.BFLOAT16)
+    assert not is_current(own_copy, small_checkpoint, Precision.FLOAT32)
+
+
+def test_an_export_of_other_sources_is_not_current(own_copy, small_checkpoint):
+    software = Manifest.read(own_copy / "mamba_hunet" / "1").software
+    rewrite_manifest(own_copy, software=software | {"sources": "0" * 12})
+    assert not is_current(own_copy, small_checkpoint, Precision.FLOAT32)
+
+
 def test_an_export_in_bfloat16_says_so_and_what_it_finds(tmp_path, small_checkpoint):
     publish(small_checkpoint, Path("w.safetensors"), tmp_path, Precision.BFLOAT16, print)
     manifest = Manifest.read(tmp_path / "mamba_hunet" / "1")

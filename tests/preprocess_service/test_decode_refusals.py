@@ -214,3 +214,12 @@ def test_small_undershoots_of_interpolation_are_fine(head, make_nifti):
 @pytest.mark.parametrize("offset", [-1.0, 100.0, 352.5, 1e9, np.nan])
 def test_an_impossible_start_of_the_data(offset, head, make_nifti):
     assert refusal(make_nifti(*head, edit=setting(vox_offset=offset))).reason_code == "bad_header"
+
+
+@pytest.mark.parametrize("padding", [0, 20])
+def test_a_normalised_head_is_refused_however_much_air_is_about_it(padding, head, make_nifti):
+    data, affine = head
+    inside = data > 0.2 * data.max()
+    normalised = np.where(inside, (data - data[inside].mean()) / data[inside].std(), 0.0)
+    normalised[tuple(np.argwhere(inside)[0])] = 60.0  # one hot voxel
+    assert refusal(make_nifti(np.pad(normalised, padding), affine)).reason_code == "negative_intensities"

@@ -76,3 +76,8 @@ def test_sharpening_raises_a_spot_and_leaves_flat_areas():
     assert sharpened[0, 16, 18] < 0
     np.testing.assert_allclose(sharpened[0, :8], 0, atol=1e-6)
     assert intensity.sharpen(image * 100, (1.0, 1.0)).max() == 8
+
+
+def test_a_constant_that_was_added_is_background():
+    brain = tissues((0.1, 250, 25), air=0.0)
+    assert fit_intensity(np.where(brain > 0, brain, 75).astype(np.float32)).center == pytest.approx(250, rel=0.03)

@@ -234,3 +234,15 @@ def test_resize_stretches_the_whole_slice(make_affine):
     canvas = to_network(np.ones((4, 128, 64), dtype=np.float32), geometry)
     np.testing.assert_allclose(canvas, 1.0, atol=1e-6)
     assert (geometry.row_step, geometry.column_step) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("plane", [SlicePlane.CORONAL, SlicePlane.SAGITTAL])
+@pytest.mark.parametrize("axes", [np.eye(3), np.diag([1.0, 1.0, -1.0])], ids=axis_codes)
+def test_of_a_head_with_its_neck_the_vertex_is_on_the_canvas(plane, axes, make_affine):
+    shape = (160, 180, 300)
+    affine = make_affine(shape, (1.0, 1.0, 1.0), axes)
+    geometry = plan_slices(shape, affine, plane=plane, head_bounds=((0, 159), (0, 179), (5, 294)))
+    assert geometry.flip_rows == (axes[2, 2] > 0), "rows run down from the vertex"
+    assert geometry.row_origin == 5
+    short = plan_slices(shape, affine, plane=plane, head_bounds=((0, 159), (0, 179), (100, 294)))
+    assert short.row_origin == pytest.approx((5 if axes[2, 2] > 0 else 100) + 97 - 127.5, abs=1), "in the middle"

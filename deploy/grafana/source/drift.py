@@ -41,7 +41,8 @@ def drift() -> Dashboard:
                 "Share of a day's scans that could not be read or were no brain FLAIR.",
                 "percentunit",
                 'sum(increase(hunet_preprocess_call_seconds_count{call="preprocess",outcome="refused"}[1d]))'
-                ' / sum(increase(hunet_preprocess_call_seconds_count{call="preprocess"}[1d]))',
+                ' / (sum(increase(hunet_preprocess_call_seconds_count{call="preprocess",outcome=~"ok|refused|failed"}'
+                "[1d])) > 0)",
                 limits=Limits(warning=0.05, bad=0.2),
             ),
             series(

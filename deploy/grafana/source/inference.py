@@ -39,10 +39,10 @@ def inference() -> Dashboard:
             ),
             figure(
                 "Failures",
-                "Share of requests that ended in an error of the model's own.",
+                "Share of requests that waited past their time, or were in a batch that failed.",
                 "percentunit",
                 f"sum(model:triton_failures:rate5m{_MODEL})"
-                f" / (sum(model:triton_failures:rate5m{_MODEL}) + sum(model:triton_requests:rate5m{_MODEL}))",
+                f" / (sum(model:triton_failures:rate5m{_MODEL}) + sum(model:triton_requests:rate5m{_MODEL}) > 0)",
                 limits=Limits(warning=0.001, bad=0.01),
             ),
             figure(

@@ -79,10 +79,10 @@ def overview() -> Dashboard:
             ),
             series(
                 "Work that waits",
-                "Requests in Triton's queue (64 of a priority at most) and calls before preprocessing (16 at most).",
+                "At the fullest server: in Triton's queue (64 of a priority at most), before preprocessing (16).",
                 "short",
-                ('sum by (model) (nv_inference_pending_request_count{model=~"$model"})', "Triton {{model}}"),
-                ("sum by (call) (hunet_preprocess_calls_waiting)", "{{call}}"),
+                ('max by (model) (nv_inference_pending_request_count{model=~"$model"})', "Triton {{model}}"),
+                ("max by (call) (hunet_preprocess_calls_waiting)", "{{call}}"),
                 limits=Limits(warning=16, bad=48),
             ),
             series(

@@ -31,9 +31,9 @@ def preprocessing() -> Dashboard:
             ),
             figure(
                 "Waiting for a place",
-                "At 16 waiting calls of a kind a copy sends further ones away.",
+                "At the fullest copy: a line of 16 for urgent scans and one for others; further ones are sent away.",
                 "short",
-                "sum by (call) (hunet_preprocess_calls_waiting)",
+                "max by (call) (hunet_preprocess_calls_waiting)",
                 "{{call}}",
                 limits=Limits(warning=1, bad=12),
             ),
@@ -48,8 +48,7 @@ def preprocessing() -> Dashboard:
                 "Builds",
                 "Versions that answer. More than one for long means that a roll-out has stopped half-way.",
                 "short",
-                "count by (hunet_preprocess_service) (hunet_preprocess_build_info)",
-                "{{hunet_preprocess_service}}",
+                "count(count by (hunet_preprocess_service) (hunet_preprocess_build_info))",
             ),
             series(
                 "Preprocess calls",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import inspect
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 from hunet_client.errors import HunetError
+from mamba_hunet import networks
 from mamba_hunet.checkpoint import Checkpoint
 from mamba_hunet.precision import Precision
 from mamba_hunet.selective_scan import library_path
@@ -56,7 +58,7 @@ def is_current(repository: Path, checkpoint: Checkpoint, precision: Precision) -
         return False
     return (
         manifest.weights_sha256 == checkpoint.sha256
-        and (manifest.precision == precision or precision in manifest.accuracy)
+        and (manifest.precision == precision or _was_tried(precision, manifest))
         and manifest.files[OPERATOR_FILE] == sha256_of(library_path())
         and manifest.files[MODEL_FILE] == sha256_of(_MODEL_SOURCE)
         and (repository / model.name / CONFIG_FILE).is_file()
@@ -154,5 +156,14 @@ def _manifest(
     )
 
 
+def _was_tried(precision: Precision, manifest: Manifest) -> bool:
+    """bfloat16 that would have changed results is float32 now, and stays so; float32 is never given up."""
+    return precision is Precision.BFLOAT16 and precision in manifest.accuracy
+
+
 def _software() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in ("hunet-export", "mamba-hunet", "torch")}
+    """Versions, and a digest of the sources that make a program, which change more often."""
+    versions = {name: importlib.metadata.version(name) for name in ("hunet-export", "mamba-hunet", "torch")}
+    sources = (*sorted(Path(inspect.getfile(networks)).parent.glob("*.py")), Path(inspect.getfile(freeze)))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
+    return versions | {"sources": digest.hexdigest()[:12]}

@@ -67,3 +67,11 @@ def test_every_part_is_scraped_with_certificates_too(root):
     with_tls = {job["job_name"]: job["static_configs"][0]["targets"] for job in scraped}
     without = yaml.safe_load((root / "deploy/prometheus/compose_targets.yml").read_text())
     assert with_tls == {group["labels"]["job"]: group["targets"] for group in without}
+
+
+def test_whoever_needs_a_key_is_in_the_group_that_may_read_it(services):
+    """The keys belong to group 10001: that of our images, and given to what runs as somebody else."""
+    for name, service in services.items():
+        if any(secret.endswith("key.pem") for secret in secrets_of(service | {"secrets": service.get("secrets", [])})):
+            ours = name not in ("prometheus", "client")
+            assert ours or service["group_add"] == ["10001"], name

@@ -104,3 +104,10 @@ def test_triton_is_26_05_or_newer():
 def test_triton_gets_the_variables_that_hunet_up_sets():
     text = (ROOT / "deploy/docker/triton.Dockerfile").read_text()
     assert dict(re.findall(r"(MALLOC_\w+|OMP_\w+)=(\w+)", text)) == ENVIRONMENT
+
+
+def test_the_gateway_may_write_into_a_new_volume():
+    """Docker gives a new volume the owner and mode of the folder that it is mounted over."""
+    (volume,) = re.findall(r"gateway:(/var/lib/\w+)$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+    made = instructions(ROOT / "deploy/docker/gateway.Dockerfile", "RUN")[-1]
+    assert made == f"install -d -m 0700 -o 10001 -g 10001 {volume}"

@@ -236,3 +236,18 @@ def test_traces_go_to_the_collector_and_the_policies_let_them(render):
         assert environment_of(objects, part)["OTEL_EXPORTER_OTLP_ENDPOINT"] == TRACES["traces"]["endpoint"]
         egress = objects["NetworkPolicy", f"v1-{part}"]["spec"]["egress"]
         assert [{"protocol": "TCP", "port": 4318}] in [rule.get("ports") for rule in egress]
+
+
+def test_the_gateway_is_ready_when_it_says_so_also_without_a_dicom_node(objects, render):
+    (container,) = pods(objects)["v1-gateway"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/health/ready", "port": "dicomweb"}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "dicomweb"}
+    with_tls = render({"gateway": GATEWAY["gateway"] | {"httpTls": True}})
+    (container,) = pods(with_tls)["v1-gateway"]["spec"]["containers"]
+    assert container["readinessProbe"] == {"tcpSocket": {"port": "dicomweb"}}
+
+
+def test_without_prometheus_the_number_of_pods_stays(objects):
+    scaled = [found["spec"] for (kind, _), found in objects.items() if kind == "ScaledObject"]
+    assert scaled
+    assert all("fallback" not in spec for spec in scaled)

@@ -29,10 +29,14 @@ def test_right_outputs_come_back_by_name(manifest):
     ("outputs", "words"),
     [
         ([PROBABILITY, 1 - MASK, DIGEST], "LESION_MASK is not where LESION_PROBABILITY is 0.5 or more"),
+        (
+            [np.where(PROBABILITY < 0.1, np.nan, PROBABILITY), MASK, DIGEST],
+            "LESION_PROBABILITY holds values that are no numbers",
+        ),
         ([PROBABILITY, MASK, DIGEST + 1], "WEIGHTS_SHA256 is not the digest of small.safetensors"),
         ([PROBABILITY[:1], MASK, DIGEST], r"LESION_PROBABILITY has the shape \(1, 1, 256, 256\) for 2 slices"),
     ],
-    ids=["mask", "digest", "shape"],
+    ids=["mask", "no number", "digest", "shape"],
 )
 def test_an_output_that_contradicts_the_description_is_refused(manifest, outputs, words):
     with pytest.raises(WrongAnswerError, match=words):

@@ -86,3 +86,28 @@ def test_a_drawn_head_leaves_the_brain_as_it_was():
     inside = image > -5
     assert np.array_equal(whole[inside], image[inside])
     assert whole[~inside].max() > image[~inside].max() + 1
+
+
+def test_front_and_back_are_never_exchanged_but_sides_are():
+    front = np.zeros((64, 64), np.float32)
+    front[:, :20] = 1.0
+
+    middle = 31.5
+
+    def is_on_the_left(share):
+        return (share.sum(axis=0) @ np.arange(64.0)) / share.sum() < middle
+
+    def draw(seed, sides_alike):
+        rng = np.random.default_rng(seed)
+        return augment.vary_geometry(rng, front, [front], 64, (32, 32), sides_alike=sides_alike)[1][0]
+
+    assert all(is_on_the_left(draw(seed, False)) for seed in range(40))
+    assert 10 < sum(is_on_the_left(draw(seed, True)) for seed in range(40)) < 30
+
+
+def test_what_comes_from_outside_is_air_and_not_the_darkest_value():
+    image = np.full((64, 64), -6.0, np.float32)
+    image[20:44, 20:44] = 0.0
+    image[19, 20:44] = -7.5
+    moved, _ = augment.vary_geometry(np.random.default_rng(0), image, [], 128, (32, 32))
+    assert moved[0, 0] == moved[-1, -1] == -6.0

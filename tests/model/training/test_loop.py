@@ -1,5 +1,6 @@
 """A run that is stopped goes on as if it had not been."""
 
+import math
 import os
 import pickle
 import signal
@@ -141,6 +142,15 @@ def test_the_average_follows_the_weights(batches: TrainingBatches):
 
 
 def test_a_run_whose_loss_is_no_number_ends_and_keeps_nothing_of_it(batches: TrainingBatches, tmp_path: Path):
-    with pytest.raises(UsageError, match=r"the loss of step \d+ is nan.*learning_rate"):
+    with pytest.raises(UsageError, match=r"the loss of step \d+, or its gradient, is no number.*learning_rate"):
         train(replace(SETTINGS, learning_rate=float("inf")), batches, tmp_path)
     assert not (tmp_path / "state.pt").exists()
+
+
+def test_a_step_whose_gradient_is_no_number_changes_nothing(batches: TrainingBatches):
+    state = TrainingState(SETTINGS)
+    before = weights(state).clone()
+    next(state.model.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+    assert math.isnan(train_step(state, *batches[0]))
+    assert state.step == 0
+    assert torch.equal(weights(state), before)

@@ -104,6 +104,8 @@ def named_outputs(run: Run, slices: NDArray[np.float32], manifest: Manifest) -> 
         shape = outputs[tensor.name].shape
         if shape != (len(slices), *tensor.dims):
             raise WrongAnswerError(f"{tensor.name} has the shape {shape} for {len(slices)} slices")
+    if not np.isfinite(outputs[LESION_PROBABILITY]).all():
+        raise WrongAnswerError(f"{LESION_PROBABILITY} holds values that are no numbers")
     if not np.array_equal(outputs[LESION_MASK], outputs[LESION_PROBABILITY] >= model.mask_threshold):
         raise WrongAnswerError(f"{LESION_MASK} is not where {LESION_PROBABILITY} is {model.mask_threshold} or more")
     if any(bytes(row).hex() != manifest.weights_sha256 for row in outputs[WEIGHTS_SHA256]):

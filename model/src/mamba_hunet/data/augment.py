@@ -107,7 +107,13 @@ def vary_intensity(rng: Generator, image: Image) -> Image:
 
 
 def vary_geometry(
-    rng: Generator, image: Image, shares: Sequence[Image], size: int, centre: tuple[float, float]
+    rng: Generator,
+    image: Image,
+    shares: Sequence[Image],
+    size: int,
+    centre: tuple[float, float],
+    *,
+    sides_alike: bool = True,
 ) -> tuple[Image, list[Image]]:
     """Rotates, scales, shears, bends and mirrors image and shares alike and cuts out size x size about the centre.
 
@@ -116,20 +122,22 @@ def vary_geometry(
         shares: of lesion, of brain, in each pixel; shaped like the image, 0 to 1.
         size: side of the result in pixels.
         centre: (row, column) in the input that becomes the middle of the result.
+        sides_alike: the columns run between the patient's sides, which are exchangeable in a brain.
     """
     angle = np.deg2rad(rng.normal(0, 10))
     scale = np.exp(rng.normal(0, 0.1)) * np.exp(rng.normal(0, 0.05, size=2))
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shear = np.array([[1, rng.normal(0, 0.05)], [0, 1]])
     matrix = rotation @ shear @ np.diag(scale)
-    if rng.random() < 0.5:
-        matrix[:, 1] *= -1  # left and right are exchangeable in a brain
+    if rng.random() < 0.5 and sides_alike:
+        matrix[:, 1] *= -1
     grid = np.indices((size, size), dtype=np.float32) - (size - 1) / 2
     rows_columns = np.einsum("ab,bij->aij", matrix, grid) + np.reshape(centre, (2, 1, 1))
     if rng.random() < 0.3:
         bend = np.stack([smooth_field(rng, (size, size), 5) for _ in range(2)])
         rows_columns = rows_columns + rng.uniform(0.5, 2.5) * bend
-    background = float(image.min())
+    # Air, as the pipeline pads with; the lowest value is the undershoot of sharpening.
+    background = float(np.median(image[[0, -1]]))
     moved = ndimage.map_coordinates(image, rows_columns, order=1, cval=background)
     moved_shares = [ndimage.map_coordinates(share, rows_columns, order=1, cval=0.0) for share in shares]
     return moved.astype(np.float32), [np.clip(share, 0, 1).astype(np.float32) for share in moved_shares]

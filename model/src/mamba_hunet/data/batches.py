@@ -81,7 +81,9 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
         if stack.brain_extracted and rng.random() < self._settings.shell_share:
             image = draw_head_shell(rng, image)
         shares = [target] if drawn.brain is None else [target, drawn.brain]
-        image, shares = vary_geometry(rng, image, shares, self._settings.crop, _crop_centre(rng, target))
+        image, shares = vary_geometry(
+            rng, image, shares, self._settings.crop, _crop_centre(rng, target), sides_alike=not stack.sagittal
+        )
         brain = shares[1] if drawn.brain is not None else np.full_like(image, UNKNOWN)
         return vary_intensity(rng, image), np.stack([shares[0], brain])
 

@@ -53,4 +53,5 @@ def extracted_brain(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Where the brain is in a slice (height, width), in z units, that shows nothing else."""
     # Sharpening leaves values below air's along the brain's edge, so the lowest value is not air's.
     air = float(np.median(image[[0, -1]]))
-    return ndimage.binary_closing(image > air + 0.5, iterations=3)
+    # Fluid may be as dark as air.
+    return ndimage.binary_fill_holes(ndimage.binary_closing(image > air + 0.5, iterations=3))

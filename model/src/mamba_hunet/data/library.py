@@ -55,6 +55,7 @@ class SliceStack:
     Attributes:
         source, patient: whose they are.
         axial: whether the slices are axial, as most scans that are served will be.
+        sagittal: whether they are sagittal, so that their columns run from front to back.
         images: (slices, 256, 256) float16, the network's input.
         targets: (slices, 256, 256) float16, share of lesion in each pixel.
         brains: (slices, 256, 256), where the brain is, or none where that is not known.
@@ -66,6 +67,7 @@ class SliceStack:
     source: str
     patient: str
     axial: bool
+    sagittal: bool
     images: NDArray[np.float16]
     targets: NDArray[np.float16]
     brains: NDArray[np.bool_] | None
@@ -205,6 +207,7 @@ def _stack(
         source,
         patient,
         plane in (SlicePlane.AUTO, SlicePlane.AXIAL),
+        int(nibabel.io_orientation(scan.affine)[geometry.slice_axis, 0]) == 0,
         images.astype(np.float16),
         targets.astype(np.float16),
         brains,

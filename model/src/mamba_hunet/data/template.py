@@ -27,7 +27,6 @@ _BRAIN_STEM_MM = ((-18.0, -46.0, -71.0), (18.0, -12.0, -12.0))
 # AAL numbers 116 regions, from 91 on the cerebellum's; the brain stem, which it leaves out, comes after them.
 FIRST_INFRATENTORIAL, _BRAIN_STEM = 91, 117
 REGION_COUNT = 118
-_SCALP_T1 = 25.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,7 @@ def train(
             loss = train_step(state, slices, targets)
             if not math.isfinite(loss):
                 # Before anything is saved: the state of the last hundred is still sound.
-                what = f"the loss of step {state.step} is {loss}"
+                what = f"the loss of step {state.step}, or its gradient, is no number"
                 raise UsageError(
                     str(run_folder), what, "Lower training.learning_rate in its plan.toml, or set bfloat16 = false"
                 )
@@ -76,7 +76,7 @@ def train(
 
 
 def train_step(state: TrainingState, slices: Tensor, targets: Tensor) -> float:
-    """One optimiser step; returns the loss."""
+    """One optimiser step; returns the loss. Where it or its gradient is no number, NaN, and nothing has changed."""
     settings = state.settings
     torch.manual_seed(settings.seed * 1_000_003 + state.step)
     for group in state.optimizer.param_groups:
@@ -87,7 +87,9 @@ def train_step(state: TrainingState, slices: Tensor, targets: Tensor) -> float:
     loss = training_loss(logits, targets)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip_norm)
+    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip_norm)
+    if not torch.isfinite(norm):
+        return math.nan
     state.optimizer.step()
     state.step += 1
     state.update_average()

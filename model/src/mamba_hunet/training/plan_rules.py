@@ -246,7 +246,7 @@ def choose_planes(fingerprint: Fingerprint, machine: Machine) -> Choice[bool]:
 
 
 def choose_templates(fingerprint: Fingerprint, plenty: _Plenty, circumstances: Circumstances) -> Choice[int]:
-    """None where the anatomy they are drawn on is missing; twice as many where they stand in for all volumes."""
+    """None where the anatomy they are drawn on is missing; three times as many where they stand in for all volumes."""
     if not circumstances.has_template:
         return Choice(0, f"{BASE.templates} would help, but Debian's mricron-data is not installed")
     if not _has_volumes(fingerprint):

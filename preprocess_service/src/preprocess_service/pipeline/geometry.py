@@ -105,7 +105,14 @@ def plan_slices(
     bounds = head_bounds or tuple((0, size - 1) for size in shape)
     flips = [bool(direction > 0) for direction in orientation[:, 1]]
     lines = [
-        _lay_canvas(shape[axis], float(spacing_mm[axis]), bounds[axis], flips[axis], in_plane_mode)
+        _lay_canvas(
+            shape[axis],
+            float(spacing_mm[axis]),
+            bounds[axis],
+            flips[axis],
+            in_plane_mode,
+            keep_first=world_of_axis[axis] == _INFERIOR_SUPERIOR,
+        )
         for axis in (row_axis, column_axis)
     ]
     return SliceGeometry(
@@ -154,18 +161,22 @@ def _natural_plane(spacing_mm: npt.NDArray[np.float64], world_of_axis: list[int]
 
 
 def _lay_canvas(
-    size: int, spacing_mm: float, bounds: tuple[int, int], flip: bool, mode: InPlaneMode
+    size: int, spacing_mm: float, bounds: tuple[int, int], flip: bool, mode: InPlaneMode, *, keep_first: bool
 ) -> tuple[float, float]:
-    """Step and origin of the canvas along one axis, in native pixels counted after the flip."""
+    """Step and origin of the canvas along one axis, in native pixels counted after the flip.
+
+    keep_first: what is too long for the canvas begins with its first pixel: a head and its neck with the vertex.
+    """
     if mode is InPlaneMode.RESIZE:
         step = size / CANVAS_PIXELS
         return step, 0.5 * step - 0.5
     step = CANVAS_SPACING_MM / spacing_mm
-    centre = (bounds[0] + bounds[1]) / 2
-    if flip:
-        centre = size - 1 - centre
+    first, last = (size - 1 - bounds[1], size - 1 - bounds[0]) if flip else bounds
+    origin = (first + last) / 2 - step * (CANVAS_PIXELS - 1) / 2
+    if keep_first:
+        origin = min(origin, first)
     # On a native pixel, so that a scan of 1 mm pixels is cut out and not interpolated.
-    return step, float(round(centre - step * (CANVAS_PIXELS - 1) / 2))
+    return step, float(round(origin))
 
 
 @lru_cache(maxsize=16)

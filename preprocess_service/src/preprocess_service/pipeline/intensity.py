@@ -120,19 +120,22 @@ def _robust_histogram(volume: npt.NDArray[np.float32]) -> _Histogram:
     top = max(float(piece.max()) for piece in pieces(volume))
     if not top > 0:
         raise ValueError("no tissue peak: no voxel is positive")
+    # What lies at the very bottom is background, also where a constant was added to the scan.
+    bottom = max(0.0, min(float(piece.min()) for piece in pieces(volume)))
     while True:
-        histogram = _histogram(volume, top)
+        histogram = _histogram(volume, bottom, top)
         bulk = histogram.quantile(0.999)
         if bulk >= top / 4:
             return histogram
         top = 2 * bulk
 
 
-def _histogram(volume: npt.NDArray[np.float32], top: float) -> _Histogram:
+def _histogram(volume: npt.NDArray[np.float32], bottom: float, top: float) -> _Histogram:
+    """Of the values above `bottom`; its bins begin at 0."""
     counts = np.zeros(_BINS + 1, dtype=np.int64)
     for piece in pieces(volume):
         # Bins are closed above, so that the largest value falls into the last one.
-        bins = np.ceil(piece[piece > 0].astype(np.float64) * (_BINS / top)) - 1
+        bins = np.ceil(piece[piece > bottom].astype(np.float64) * (_BINS / top)) - 1
         counts += np.bincount(np.clip(bins, 0, _BINS).astype(np.intp), minlength=_BINS + 1)
     return _Histogram(counts[:_BINS], top, int(counts[_BINS]))
 

@@ -55,7 +55,7 @@ function onKey(event) {
 
 /** A field takes its own keys; so does a slider or a list take the arrows. */
 function isTyping({ target, key }) {
-  if (target.matches?.("input[type=range], select, [role=tab], [role=row]")) return key.startsWith("Arrow") || key === " ";
+  if (target.matches?.("input[type=range], select, [role=tab], [role=row], [role=tabpanel], [role=region]")) return key.startsWith("Arrow") || key === " ";
   return target.matches?.("input:not([type=checkbox]), textarea") ?? false;
 }
 

@@ -9,9 +9,10 @@ import { changeSince } from "./change.js";
 import { LesionFinder } from "./lesion_finder.js";
 import { Viewer } from "./viewer.js";
 
-/** The earlier study to compare with: the one that this study names, or the one that the reader chooses; or null. */
+/** The earlier study to compare with: the one that this study names, if it is still there, or the one that the reader chooses; or null. */
 export async function priorOf(study) {
-  if (study.prior) return getJson(`studies/${study.prior}`);
+  const named = study.prior && (await getJson(`studies/${study.prior}`).catch(orNull404));
+  if (named && hasResult(named)) return named;
   const { studies } = await getJson("studies?state=done&limit=200");
   const others = studies.filter((one) => one.id !== study.id && hasResult(one));
   const choice = element(
@@ -39,6 +40,11 @@ export async function priorOf(study) {
   return answer === "compare" ? others.find((one) => one.id === choice.value) : null;
 }
 
+const orNull404 = (problem) => {
+  if (problem.status === 404) return null;
+  throw problem;
+};
+
 /** An earlier scan, open in `pane` beside `viewer`: the crosshair of either moves both. */
 export class Comparison {
   static async open(study, viewer, prior, pane, signal) {
@@ -47,6 +53,20 @@ export class Comparison {
     const name = element("p", { class: "pane-name" }, `Earlier: ${prior.name}, ${since(prior.received_at)}`);
     pane.replaceChildren(name, element("div", { class: "canvas-room" }, canvas));
     const other = await Viewer.open(canvas, { onMove: () => comparison.lead() });
+    const open = new AbortController();
+    open.signal.addEventListener("abort", () => other.close());
+    signal.addEventListener("abort", () => open.abort());
+    comparison.close = () => open.abort();
+    try {
+      await comparison.fill(study, viewer, prior, other, name, open.signal);
+    } catch (problem) {
+      comparison.close();
+      throw problem;
+    }
+    return comparison;
+  }
+
+  async fill(study, viewer, prior, other, name, signal) {
     const [scan, mask, change] = await Promise.all([
       getBytes(prior.links["flair.nii.gz"]),
       getBytes(prior.links["mask.nii.gz"]),
@@ -55,9 +75,8 @@ export class Comparison {
     await other.showScan(scan);
     other.mark(await new LesionFinder(signal).group(await Viewer.valuesOf(mask), other.dims), 0);
     if (change) name.append(`: ${change.summary()} since`);
-    Object.assign(comparison, { viewer, other, change });
-    comparison.follow();
-    return comparison;
+    Object.assign(this, { viewer, other, change });
+    this.follow();
   }
 
   /** The later scan's crosshair has moved: to the same place in the earlier one, as registered where it is. */

@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { showDialog } from "../dialog.js";
 import { announce, element } from "../dom.js";
 import { volume } from "../format.js";
+import { askBeforeLeaving } from "../leaving.js";
 import { problemMessage } from "../message.js";
 import { MARKED } from "./viewer.js";
 
@@ -19,7 +20,11 @@ const PENS = [
 export class CorrectionMode {
   constructor(study, layer, room) {
     Object.assign(this, { study, layer, viewer: layer.viewer, room });
-    this.warn = (event) => this.isChanged && event.preventDefault();
+    this.isSending = false;
+    this.warn = (event) => {
+      this.showChange();
+      if (this.isChanged) event.preventDefault();
+    };
     this.change = element("output", { class: "change", "aria-live": "polite" });
     this.pens = PENS.map(([name, says, value]) => [
       name,
@@ -50,13 +55,15 @@ export class CorrectionMode {
     nv.opts.penSize = Number(this.size.value);
     nv.opts.floodFillNeighbors = 26;
     this.strokes = new AbortController();
-    // After NiiVue's own listeners. It tells of strokes, but not of a lesion that was removed.
-    for (const end of ["mouseup", "touchend"]) {
-      nv.canvas.addEventListener(end, () => this.showChange(), { signal: this.strokes.signal });
+    // After NiiVue's own listeners, and also where a stroke ends beside the canvas. NiiVue tells of strokes, but not of a
+    // lesion that was removed.
+    for (const end of ["mouseup", "touchend", "touchcancel"]) {
+      window.addEventListener(end, () => this.showChange(), { signal: this.strokes.signal });
     }
     this.take("add", MARKED);
     this.room.replaceChildren(this.bar);
     window.addEventListener("beforeunload", this.warn);
+    askBeforeLeaving(() => this.discard());
     this.showChange();
     return new Promise((resolve) => (this.resolve = resolve));
   }
@@ -67,6 +74,7 @@ export class CorrectionMode {
   }
 
   undo() {
+    if (this.isSending) return;
     this.viewer.nv.drawUndo();
     this.showChange();
   }
@@ -85,6 +93,7 @@ export class CorrectionMode {
 
   /** Asks for a name, sends the mask, and leaves once the gateway has it. */
   async accept() {
+    if (this.isSending) return;
     const author = element("input", { id: "author", required: true, autocomplete: "name", maxlength: 64, value: localStorage.getItem(NAME) ?? "" });
     const comment = element("textarea", { id: "comment", rows: 2, maxlength: 500 });
     const choice = await showDialog(
@@ -107,15 +116,26 @@ export class CorrectionMode {
     );
     if (choice !== "accept") return;
     localStorage.setItem(NAME, author.value);
+    this.setSending(true);
     try {
       this.leave(await this.send(author.value, comment.value));
     } catch (problem) {
+      this.setSending(false);
       await showDialog(
         "Not kept",
         problemMessage(problem),
         element("form", { method: "dialog", class: "actions" }, element("button", { class: "primary" }, "Go on correcting")),
       );
     }
+  }
+
+  /** What is drawn while a correction is on its way would not be in it. */
+  setSending(isSending) {
+    this.isSending = isSending;
+    this.bar.inert = isSending;
+    this.viewer.nv.setDrawingEnabled(!isSending);
+    if (isSending) this.change.replaceChildren("Sending …");
+    else this.showChange();
   }
 
   async send(author, comment) {
@@ -130,8 +150,10 @@ export class CorrectionMode {
     return correction;
   }
 
-  /** Asks first, where strokes would be lost. */
+  /** Asks first, where strokes would be lost. Resolves to whether the reader has left. */
   async discard() {
+    if (this.isSending) return false;
+    this.showChange();
     if (this.isChanged) {
       const choice = await showDialog(
         "Discard your strokes?",
@@ -142,13 +164,15 @@ export class CorrectionMode {
           element("button", { class: "danger", value: "discard" }, "Discard"),
         ),
       );
-      if (choice !== "discard") return;
+      if (choice !== "discard") return false;
     }
     this.leave(null);
+    return true;
   }
 
   leave(correction) {
     window.removeEventListener("beforeunload", this.warn);
+    askBeforeLeaving(null);
     const { nv } = this.viewer;
     nv.setDrawingEnabled(false);
     this.strokes.abort();

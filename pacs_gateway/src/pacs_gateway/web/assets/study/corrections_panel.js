@@ -9,7 +9,7 @@ import { Viewer } from "./viewer.js";
 /** `refresh(revision)` reads the list again, and shows that revision where one is given. */
 export function correctionsPanel(study, layer) {
   const list = element("ul", { class: "corrections" });
-  const empty = element("p", { class: "dim" }, "Nobody has corrected this study. Press E to begin.");
+  const empty = element("p", { class: "dim", hidden: true }, "Nobody has corrected this study. Press E to begin.");
   const path = (revision, name) => `/api/v1/studies/${study.id}/corrections/${revision}/${name}`;
 
   async function show(revision) {
@@ -37,7 +37,7 @@ export function correctionsPanel(study, layer) {
         "ul",
         { class: "inline-files" },
         file(path(revision, "mask.nii.gz"), `correction_${revision}_mask.nii.gz`, "Mask", "NIfTI"),
-        study.source === "dicom" && file(path(revision, "segmentation.dcm"), `correction_${revision}_segmentation.dcm`, "Segmentation", "DICOM SEG"),
+        "report.dcm" in study.links && volume_ml > 0 && file(path(revision, "segmentation.dcm"), `correction_${revision}_segmentation.dcm`, "Segmentation", "DICOM SEG"),
       ),
     );
   }

@@ -6,12 +6,15 @@ const CERTAIN = 255;
 
 export const levelOf = (threshold) => Math.max(1, Math.ceil(threshold * CERTAIN));
 
+/** Whether the map, rounded to 255ths, still tells what lies above the threshold: with 0.5 it does. */
+const isExact = (threshold) => Number.isInteger(threshold * CERTAIN + 0.5);
+
 /** Fires "change" when other lesions are marked, and "choice" when another is chosen. */
 export class LesionLayer extends EventTarget {
   /** `reported`: report.json, whose threshold and lesions are the model's own. */
   constructor(viewer, finder, reported) {
     super();
-    Object.assign(this, { viewer, finder, reported, chosen: 0, correction: null });
+    Object.assign(this, { viewer, finder, reported, chosen: 0, correction: null, isFrozen: false, marking: null, asReported: null });
     this.threshold = reported.provenance.postprocessing.threshold;
   }
 
@@ -22,6 +25,10 @@ export class LesionLayer extends EventTarget {
     const { min_lesion_ml } = this.reported.provenance.postprocessing;
     const minVoxels = Math.max(1, Math.ceil(min_lesion_ml / this.viewer.voxel_ml - 1e-6));
     this.curve = await this.finder.take(this.values, this.viewer.dims, minVoxels);
+    if (!isExact(this.reportedThreshold)) {
+      const kept = await Viewer.valuesOf(mask);
+      this.asReported = this.values.map((value, index) => (kept[index] ? Math.max(1, value) : 0));
+    }
     await this.setThreshold(this.threshold);
   }
 
@@ -37,26 +44,47 @@ export class LesionLayer extends EventTarget {
     return this.found.indices.length * this.viewer.voxel_ml;
   }
 
-  /** Marks the lesions at a threshold; of several asked for in haste, the last. */
+  /** Marks the lesions at a threshold. */
   async setThreshold(threshold) {
+    if (this.isFrozen) return;
     this.threshold = threshold;
     this.correction = null;
-    if (this.isFinding) return;
-    this.isFinding = true;
-    let done = null;
-    while (done !== this.threshold) {
-      done = this.threshold;
-      this.found = await this.finder.find(levelOf(done));
-      if (this.correction === null) this.show();
-    }
-    this.isFinding = false;
+    const { dims } = this.viewer;
+    const isReports = this.asReported && threshold === this.reportedThreshold;
+    await this.markLast(() => (isReports ? this.finder.group(this.asReported, dims) : this.finder.find(levelOf(threshold))));
   }
 
   /** Marks a mask's voxels: those of correction `revision`, or of the study's own mask. */
   async showMask(mask, revision) {
+    if (this.isFrozen) return;
     this.correction = revision;
-    this.found = await this.finder.group(mask, this.viewer.dims);
-    this.show();
+    await this.markLast(() => this.finder.group(mask, this.viewer.dims));
+  }
+
+  /** Marks what `find()` finds; of several asked for in haste, the last is what stays. */
+  markLast(find) {
+    this.wanted = find;
+    this.marking ??= this.markWanted().finally(() => (this.marking = null));
+    return this.marking;
+  }
+
+  async markWanted() {
+    while (this.wanted) {
+      const find = this.wanted;
+      this.wanted = null;
+      this.found = await find();
+      this.show();
+    }
+  }
+
+  /** Lets what is being found arrive, and then nothing more until `thaw`: a reader draws on the marks. */
+  async freeze() {
+    this.isFrozen = true;
+    await this.marking;
+  }
+
+  thaw() {
+    this.isFrozen = false;
   }
 
   show() {

@@ -3,6 +3,7 @@
 import { element } from "../dom.js";
 import { share, volume } from "../format.js";
 
+const CERTAINLY_BESIDE_MM = 15;
 const COLUMNS = [
   ["#"],
   ["ml"],
@@ -44,8 +45,12 @@ export function lesionTable(layer, { placeOf, changeOf }) {
   function mark() {
     for (const one of body.rows) {
       const isChosen = Number(one.dataset.lesion) === layer.chosen;
-      one.toggleAttribute("aria-current", isChosen);
-      if (isChosen) one.scrollIntoView({ block: "nearest" });
+      if (!isChosen) {
+        one.removeAttribute("aria-current");
+        continue;
+      }
+      one.setAttribute("aria-current", "true");
+      one.scrollIntoView({ block: "nearest" });
     }
   }
   layer.addEventListener("change", fill);
@@ -68,8 +73,9 @@ function row(lesion, largest, { place, change, choose }) {
   );
 }
 
+/** Of a lesion that the findings do not know. A head lies centred in the scanner by a centimetre or so. */
 function side({ center_mm: [right] }) {
-  if (Math.abs(right) < 5) return "Midline";
+  if (Math.abs(right) < CERTAINLY_BESIDE_MM) return "";
   return right > 0 ? "Right" : "Left";
 }
 

@@ -22,7 +22,7 @@ export function printsOnePage(view, notice, signal) {
   signal.addEventListener("abort", end);
 }
 
-function makeSheet({ study, layer, viewer, findings }, notice) {
+function makeSheet({ study, layer, viewer, findings, correction }, notice) {
   const { reported } = layer;
   const { model } = reported.provenance;
   return element(
@@ -36,7 +36,7 @@ function makeSheet({ study, layer, viewer, findings }, notice) {
       element("strong", {}, count(layer.lesions.length, "lesion")),
       element("strong", {}, `${volume(layer.total_ml)} ml`),
       `Scan quality ${share(reported.quality.score)}`,
-      origin(layer),
+      correction ? element("span", {}, "A correction is under way and not kept; the figures are without it") : origin(layer),
     ),
     viewer.snapshot(),
     lesions(layer, findings),
@@ -56,7 +56,7 @@ function origin(layer) {
   return element("span", {}, layer.isAsReported ? says : `${says}, chosen by the reader; the report has ${share(layer.reportedThreshold)}`);
 }
 
-function lesions({ lesions: all }, findings) {
+function lesions({ lesions: all, isAsReported }, findings) {
   const shown = all.slice(0, MOST_LESIONS);
   const rest = all.length - shown.length;
   const items = shown.map((lesion) =>
@@ -73,6 +73,6 @@ function lesions({ lesions: all }, findings) {
     "div",
     {},
     element("ol", { class: "sheet-lesions" }, ...items),
-    rest > 0 && element("p", {}, `and ${count(rest, "smaller lesion")}, in report.json`),
+    rest > 0 && element("p", {}, `and ${count(rest, "smaller lesion")}${isAsReported ? ", in report.json" : ""}`),
   );
 }

@@ -10,7 +10,7 @@ const WAYS = {
 };
 
 export class ProgressPanel {
-  /** `cancel()`: gives the study up. */
+  /** `cancel()`: gives the study up; null where that is not the reader's to do. */
   constructor(study, cancel) {
     this.lost = element(
       "p",
@@ -29,7 +29,7 @@ export class ProgressPanel {
       this.figures,
       this.lost,
       element("p", { class: "dim" }, `Received ${moment(study.received_at)}`),
-      element("button", { type: "button", class: "cancel", onclick: cancel }, "Cancel and remove"),
+      cancel && element("button", { type: "button", class: "cancel", onclick: cancel }, "Cancel and remove"),
     );
     this.show(study);
   }

@@ -33,7 +33,7 @@ export async function resultOf({ links }) {
 export class ResultView {
   /** `shell`: the view's rooms, with the scan in its viewer already. */
   constructor(study, shell, signal) {
-    Object.assign(this, { study, shell, signal, viewer: shell.viewer, findings: null, comparison: null, correction: null });
+    Object.assign(this, { study, shell, signal, viewer: shell.viewer, findings: null, comparison: null, isOpening: false, correction: null });
   }
 
   /** `result`: what resultOf gave. */
@@ -87,7 +87,10 @@ export class ResultView {
     if (this.correction) return;
     this.correction = new CorrectionMode(this.study, this.layer, this.shell.tools);
     this.shell.panel.inert = true;
+    if (this.toolbar.style === "off") this.toolbar.toggleMask();
+    await this.layer.freeze();
     const accepted = await this.correction.start();
+    this.layer.thaw();
     this.correction = null;
     this.shell.panel.inert = false;
     this.shell.tools.replaceChildren(this.toolbar.node);
@@ -97,22 +100,32 @@ export class ResultView {
   }
 
   async compare() {
-    if (this.correction) return;
+    if (this.correction || this.isOpening) return;
     if (this.comparison) return this.endComparison();
-    const prior = await priorOf(this.study);
-    if (!prior) return;
-    this.shell.secondPane.hidden = false;
-    const { study, viewer, shell, signal } = this;
-    this.comparison = await Comparison.open(study, viewer, prior, shell.secondPane, signal);
-    this.comparing(true);
+    this.isOpening = true;
+    try {
+      const prior = await priorOf(this.study);
+      if (!prior) return;
+      this.shell.secondPane.hidden = false;
+      const { study, viewer, shell, signal } = this;
+      this.comparison = await Comparison.open(study, viewer, prior, shell.secondPane, signal);
+      this.comparing(true);
+    } finally {
+      this.isOpening = false;
+      if (!this.comparison) this.hideSecondPane();
+    }
   }
 
   endComparison() {
-    this.comparison.other.close();
+    this.comparison.close();
     this.comparison = null;
+    this.hideSecondPane();
+    this.comparing(false);
+  }
+
+  hideSecondPane() {
     this.shell.secondPane.hidden = true;
     this.shell.secondPane.replaceChildren();
-    this.comparing(false);
   }
 
   /** The room of each viewer has changed, and so has what the table can tell. */

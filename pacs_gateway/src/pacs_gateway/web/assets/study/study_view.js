@@ -19,7 +19,7 @@ export async function showStudy(content, id, signal) {
   signal.addEventListener("abort", () => shell.opening?.then((viewer) => viewer.close()).catch(() => {}));
   // Takes its time, and is needed whatever comes; who waits for it hears of its failure.
   if (stateKind(study) !== "failed") openViewer(shell).catch(() => {});
-  if (stateKind(study) === "working") study = await watch(study, shell, signal);
+  if (stateKind(study) === "working" && !hasResult(study)) study = await watch(study, shell, signal);
   if (signal.aborted) return;
   title(study);
   if (!hasResult(study)) return content.replaceChildren(failure(study));
@@ -27,6 +27,14 @@ export async function showStudy(content, id, signal) {
   if (signal.aborted) return;
   shell.result = new ResultView(study, shell, signal);
   await shell.result.open(result);
+  if (study.error) shell.panel.prepend(problemMessage({ ...study.error, message: study.error.detail }));
+  if (stateKind(study) === "working") await followState(study, signal);
+}
+
+/** Its result is there, and still on its way to the PACS. */
+async function followState(study, signal) {
+  const tell = async () => title(await getJson(`studies/${study.id}`, { signal }));
+  await followStudy(study.id, { signal, onConnection() {}, onEvent: () => tell().catch(() => {}) });
 }
 
 /** The view's rooms: tools above the viewer and the panel beside it. */
@@ -54,13 +62,15 @@ function makeShell() {
   return shell;
 }
 
-/** Shows how far the study is until it has ended; the study then. */
+/** Shows how far the study is until it has a result or has ended; the study then. */
 async function watch(study, shell, signal) {
+  const watching = new AbortController();
+  signal.addEventListener("abort", () => watching.abort());
   const cancel = async () => {
     await request(`studies/${study.id}`, { method: "DELETE" });
     location.hash = "#/";
   };
-  const progress = new ProgressPanel(study, cancel);
+  const progress = new ProgressPanel(study, study.source === "upload" ? cancel : null);
   shell.panel.replaceChildren(progress.node);
   const refresh = async () => {
     study = await getJson(`studies/${study.id}`, { signal });
@@ -68,10 +78,11 @@ async function watch(study, shell, signal) {
     title(study);
     // The scan itself is there before its lesions are.
     showScan(study, shell).catch(() => {});
+    if (hasResult(study)) watching.abort();
   };
   await refresh();
   await followStudy(study.id, {
-    signal,
+    signal: watching.signal,
     onConnection: (isThere) => progress.setConnected(isThere),
     onEvent(kind, data) {
       if (kind === "progress") progress.show({ ...study, progress: data });
@@ -116,6 +127,6 @@ function title(study) {
 }
 
 function failure(study) {
-  const problem = study.error ?? { title: "This study has no result", detail: "It ended without lesions to show." };
+  const problem = study.error ?? { title: "This study has no result", detail: "Nothing was segmented, or its files have been removed. This says nothing about lesions." };
   return problemMessage({ ...problem, message: problem.detail }, {}, element("a", { href: "#/" }, "Back to the worklist"));
 }

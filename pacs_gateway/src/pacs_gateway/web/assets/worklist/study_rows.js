@@ -32,7 +32,9 @@ function row(study, onRemove) {
     ...(study.error ? [problemCell(study.error)] : figures(study, cell)),
     cell(
       "remove",
-      element("button", { type: "button", class: "icon", "aria-label": `Remove ${study.name}`, onclick: () => onRemove(study) }, icon("remove")),
+      // What came from the PACS is kept for it.
+      study.source === "upload" &&
+        element("button", { type: "button", class: "icon", "aria-label": `Remove ${study.name}`, onclick: () => onRemove(study) }, icon("remove")),
     ),
   );
 }

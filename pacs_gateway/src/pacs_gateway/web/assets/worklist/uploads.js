@@ -4,10 +4,18 @@ import { Problem, sendScan } from "../api.js";
 import { announce, element } from "../dom.js";
 import { megabytes } from "../format.js";
 
-/** Sends scans one after another and shows them in `list`; `onAccepted(study)` after each that was taken. */
+/** Sends scans one after another and shows them in its `list`, whatever view is shown meanwhile. */
 export class Uploads {
-  constructor(list, { limit_mb, onAccepted }) {
-    Object.assign(this, { list, limit_mb, onAccepted, queue: Promise.resolve() });
+  constructor(limit_mb) {
+    const list = element("ul", { class: "uploads" });
+    Object.assign(this, { list, limit_mb, waiting: 0, queue: Promise.resolve(), onAccepted() {} });
+    window.addEventListener("beforeunload", (event) => this.waiting > 0 && event.preventDefault());
+  }
+
+  /** `onAccepted(study)` hears of each that is taken, until `signal` aborts. */
+  tell(onAccepted, signal) {
+    this.onAccepted = onAccepted;
+    signal.addEventListener("abort", () => (this.onAccepted = () => {}));
   }
 
   add(scans, choices) {
@@ -15,9 +23,14 @@ export class Uploads {
       // The same scan sent again after a broken connection is the same study.
       const upload = { ...scan, ...choices, key: randomKey(), row: element("li", { class: "upload" }) };
       this.list.append(upload.row);
-      showSending(upload, 0);
-      this.queue = this.queue.then(() => this.send(upload));
+      this.enqueue(upload);
     }
+  }
+
+  enqueue(upload) {
+    showSending(upload, 0);
+    this.waiting += 1;
+    this.queue = this.queue.then(() => this.send(upload)).finally(() => (this.waiting -= 1));
   }
 
   async send(upload) {
@@ -34,15 +47,11 @@ export class Uploads {
   }
 
   showProblem(upload, problem) {
-    const again = () => {
-      showSending(upload, 0);
-      this.queue = this.queue.then(() => this.send(upload));
-    };
     const canHelp = !(problem.status >= 400 && problem.status < 500 && problem.status !== 429);
     upload.row.replaceChildren(
       element("span", { class: "upload-name" }, upload.name),
       element("p", { class: "upload-problem", role: "alert" }, problem.message, problem.fix && ` ${problem.fix}`),
-      canHelp && element("button", { type: "button", onclick: again }, "Send again"),
+      canHelp && element("button", { type: "button", onclick: () => this.enqueue(upload) }, "Send again"),
       element("button", { type: "button", class: "quiet", onclick: () => upload.row.remove() }, "Dismiss"),
     );
   }

@@ -15,20 +15,24 @@ const BUSY_POLL_MS = 1500;
 const IDLE_POLL_MS = 4000;
 const PAGE_SIZE = 200;
 
+// Goes on while other views are shown.
+let uploads = null;
+
 export async function showWorklist(content, signal) {
   document.title = "Worklist · Mamba-HUNet";
   document.getElementById("crumb").replaceChildren();
-  const sent = element("ul", { class: "uploads" });
   const table = element("div", { class: "table-room" }, element("p", { class: "message dim" }, "Reading the worklist …"));
+  const older = element("p", { class: "message dim", hidden: true }, `These are the newest ${PAGE_SIZE}. Older ones are to be had from the HTTP API.`);
   const filters = new Filters(() => showTable());
   let studies = [];
   let shown = null;
 
   const { limits } = await getJson("info", { signal });
-  const uploads = new Uploads(sent, { limit_mb: limits.max_upload_mb, onAccepted: () => refresh() });
+  uploads ??= new Uploads(limits.max_upload_mb);
+  uploads.tell(() => refresh(), signal);
   const { zone, choose } = dropZone({ onScans: (scans, choices) => uploads.add(scans, choices), signal });
   content.replaceChildren(
-    element("div", { class: "worklist" }, element("h1", { class: "unseen" }, "Worklist"), zone, sent, filters.bar, table),
+    element("div", { class: "worklist" }, element("h1", { class: "unseen" }, "Worklist"), zone, uploads.list, filters.bar, table, older),
   );
 
   function showTable() {
@@ -44,10 +48,12 @@ export async function showWorklist(content, signal) {
     const seen = `${JSON.stringify(page.studies)} ${Math.floor(Date.now() / 60_000)}`;
     if (seen === shown) return;
     shown = seen;
-    const focused = table.querySelector(":focus")?.closest("tr")?.dataset.study;
+    const focused = table.querySelector(":focus");
+    const row = focused?.closest("tr")?.dataset.study;
     studies = page.studies;
     showTable();
-    if (focused) table.querySelector(`[data-study="${focused}"] a`)?.focus();
+    older.hidden = !page.next;
+    if (row) table.querySelector(`[data-study="${row}"] ${focused.localName}`)?.focus();
   }
 
   async function remove(study) {
