@@ -103,3 +103,46 @@ def test_leaving_asks_before_strokes_are_lost(correcting):
     correcting.locator("dialog").get_by_role("button", name="Discard").click()
     correcting.wait_for_selector(".correcting", state="detached")
     assert figures(correcting) == before
+
+
+def test_no_way_out_of_the_view_loses_strokes_unasked(correcting, api, study):
+    draw(correcting, (0.4, 0.4), (0.45, 0.45))
+    correcting.keyboard.press("g")
+    correcting.get_by_text("Discard your strokes?").wait_for()
+    correcting.get_by_role("button", name="Go on correcting").click()
+    correcting.wait_for_function("id => location.hash.endsWith(id)", arg=study["id"])
+    assert change_ml(correcting)[0] > 0
+    correcting.get_by_role("link", name="Worklist", exact=True).click()
+    correcting.locator("dialog").get_by_role("button", name="Discard").click()
+    correcting.locator(".worklist").wait_for()
+
+
+def test_a_stroke_that_ends_beside_the_scan_counts(correcting):
+    correcting.mouse.move(*axial_point(correcting, 0.4, 0.4))
+    correcting.mouse.down()
+    correcting.mouse.move(*axial_point(correcting, 0.45, 0.45), steps=6)
+    panel = correcting.locator("aside.panel").bounding_box()
+    correcting.mouse.move(panel["x"] + 40, panel["y"] + 40)
+    correcting.mouse.up()
+    correcting.keyboard.press("Escape")
+    correcting.get_by_text("Discard your strokes?").wait_for()
+    correcting.locator("dialog").get_by_role("button", name="Discard").click()
+
+
+def test_a_correction_on_its_way_is_neither_sent_twice_nor_discarded(correcting, api, study):
+    revisions = len(api.get(f"studies/{study['id']}/corrections").json())
+    held = []
+    correcting.route("**/corrections?**", lambda route: held.append(route))
+    draw(correcting, (0.4, 0.4), (0.45, 0.45))
+    correcting.click("text=Accept …")
+    correcting.fill("#author", "Reader One")
+    with correcting.expect_request("**/corrections?**"):
+        correcting.locator("dialog").get_by_role("button", name="Accept", exact=True).click()
+    correcting.get_by_text("Sending …").wait_for()
+    correcting.keyboard.press("Escape")
+    assert correcting.locator("dialog").count() == 0
+    assert correcting.locator(".correcting").get_attribute("inert") is not None
+    held[0].continue_()
+    correcting.get_by_role("button", name=f"Correction {revisions + 1}", exact=True).wait_for()
+    assert len(held) == 1
+    assert len(api.get(f"studies/{study['id']}/corrections").json()) == revisions + 1
