@@ -8,14 +8,17 @@ _MODEL = '{model=~"$model"}'
 
 def _mean_part(part: str) -> tuple[str, str]:
     """Mean seconds of a request in one of the parts that Triton measures."""
-    spent = f"sum by (model) (rate(nv_inference_{part}_duration_us{_MODEL}[$__rate_interval]))"
-    answered = f"sum by (model) (rate(nv_inference_request_success{_MODEL}[$__rate_interval]))"
-    return f"{spent} / 1e6 / ({answered} > 0)", f"{{{{model}}}} {part.replace('_', ' ')}"
+    spent = f"sum by (release, model) (rate(nv_inference_{part}_duration_us{_MODEL}[$__rate_interval]))"
+    answered = f"sum by (release, model) (rate(nv_inference_request_success{_MODEL}[$__rate_interval]))"
+    return f"{spent} / 1e6 / ({answered} > 0)", f"{{{{release}}}} {{{{model}}}} {part.replace('_', ' ')}"
 
 
 def _worst_quantile(quantile: float) -> tuple[str, str]:
     labels = f'{{model=~"$model",quantile="{quantile}"}}'
-    return f"max by (model) (nv_inference_request_summary_us{labels}) / 1e6", f"{{{{model}}}} p{quantile * 100:g}"
+    return (
+        f"max by (release, model) (nv_inference_request_summary_us{labels}) / 1e6",
+        f"{{{{release}}}} {{{{model}}}} p{quantile * 100:g}",
+    )
 
 
 def inference() -> Dashboard:
@@ -56,15 +59,18 @@ def inference() -> Dashboard:
                 "Requests",
                 "Answered requests, by model.",
                 "reqps",
-                (f"sum by (model) (rate(nv_inference_request_success{_MODEL}[$__rate_interval]))", "{{model}}"),
+                (
+                    f"sum by (release, model) (rate(nv_inference_request_success{_MODEL}[$__rate_interval]))",
+                    "{{release}} {{model}}",
+                ),
             ),
             series(
                 "Failed requests",
                 "By Triton's reason: CANCELED is the client's doing. A full queue is not counted by Triton 2.51.",
                 "reqps",
                 (
-                    f"sum by (model, reason) (rate(nv_inference_request_failure{_MODEL}[$__rate_interval]))",
-                    "{{model}} {{reason}}",
+                    f"sum by (release, model, reason) (rate(nv_inference_request_failure{_MODEL}[$__rate_interval]))",
+                    "{{release}} {{model}} {{reason}}",
                 ),
                 limits=Limits(warning=0.01, bad=0.1),
             ),
@@ -87,8 +93,14 @@ def inference() -> Dashboard:
                 "Slices and batches",
                 "Slices and executions a second; their ratio is the mean batch.",
                 "short",
-                (f"sum by (model) (rate(nv_inference_count{_MODEL}[$__rate_interval]))", "{{model}} slices"),
-                (f"sum by (model) (rate(nv_inference_exec_count{_MODEL}[$__rate_interval]))", "{{model}} batches"),
+                (
+                    f"sum by (release, model) (rate(nv_inference_count{_MODEL}[$__rate_interval]))",
+                    "{{release}} {{model}} slices",
+                ),
+                (
+                    f"sum by (release, model) (rate(nv_inference_exec_count{_MODEL}[$__rate_interval]))",
+                    "{{release}} {{model}} batches",
+                ),
             ),
             series(
                 "Waiting requests, by server",
