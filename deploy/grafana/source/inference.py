@@ -4,13 +4,15 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from panels import Limits, board, figure, series
 
 _MODEL = '{model=~"$model"}'
+# Where two releases stand side by side, each has a line of its own.
+_NAME = "{{release}} {{model}}"
 
 
 def _mean_part(part: str) -> tuple[str, str]:
     """Mean seconds of a request in one of the parts that Triton measures."""
     spent = f"sum by (release, model) (rate(nv_inference_{part}_duration_us{_MODEL}[$__rate_interval]))"
     answered = f"sum by (release, model) (rate(nv_inference_request_success{_MODEL}[$__rate_interval]))"
-    return f"{spent} / 1e6 / ({answered} > 0)", f"{{{{release}}}} {{{{model}}}} {part.replace('_', ' ')}"
+    return f"{spent} / 1e6 / ({answered} > 0)", f"{_NAME} {part.replace('_', ' ')}"
 
 
 def _worst_quantile(quantile: float) -> tuple[str, str]:
@@ -70,7 +72,7 @@ def inference() -> Dashboard:
                 "reqps",
                 (
                     f"sum by (release, model, reason) (rate(nv_inference_request_failure{_MODEL}[$__rate_interval]))",
-                    "{{release}} {{model}} {{reason}}",
+                    f"{_NAME} {{{{reason}}}}",
                 ),
                 limits=Limits(warning=0.01, bad=0.1),
             ),
@@ -95,11 +97,11 @@ def inference() -> Dashboard:
                 "short",
                 (
                     f"sum by (release, model) (rate(nv_inference_count{_MODEL}[$__rate_interval]))",
-                    "{{release}} {{model}} slices",
+                    f"{_NAME} slices",
                 ),
                 (
                     f"sum by (release, model) (rate(nv_inference_exec_count{_MODEL}[$__rate_interval]))",
-                    "{{release}} {{model}} batches",
+                    f"{_NAME} batches",
                 ),
             ),
             series(
