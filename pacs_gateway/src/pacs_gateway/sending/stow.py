@@ -68,6 +68,8 @@ def _refused(destination: DicomWebDestination, error: requests.HTTPError) -> Exc
 
 def _answered(error: requests.HTTPError) -> Dataset:
     """What the archive says of each instance; empty where it says nothing that can be read."""
+    if error.response is None:
+        return Dataset()
     try:
         return Dataset.from_json(error.response.json())
     # Whatever came with the status.
