@@ -21,8 +21,15 @@ def without_fat(logits: Tensor, slices: Tensor) -> Tensor:
         logits and slices (batch, 1, height, width) float32 -> the same.
     """
     bright = (slices > FAT_Z).float()
-    share = F.avg_pool2d(bright, _WINDOW_PIXELS, stride=1, padding=_WINDOW_PIXELS // 2)
-    # Half a pixel below, since the share is rounded.
-    fat = bright * (share > (LEAST_FAT_PIXELS - 0.5) / _WINDOW_PIXELS**2).float()
-    near = F.max_pool2d(fat, 2 * _REACH_PIXELS + 1, stride=1, padding=_REACH_PIXELS)
+    fat = bright * (_counted(bright) >= LEAST_FAT_PIXELS).float()
+    side, padding = 2 * _REACH_PIXELS + 1, _REACH_PIXELS
+    # Columns, then rows: a seventh of the work.
+    near = F.max_pool2d(F.max_pool2d(fat, (side, 1), 1, (padding, 0)), (1, side), 1, (0, padding))
     return torch.where(near > 0, _NO_LESION_LOGIT, logits)
+
+
+def _counted(bright: Tensor) -> Tensor:
+    """How many pixels of the window about each are 1: whole numbers, exact in float32."""
+    size, padding = _WINDOW_PIXELS, _WINDOW_PIXELS // 2
+    columns = F.conv2d(bright, bright.new_ones(1, 1, size, 1), padding=(padding, 0))
+    return F.conv2d(columns, bright.new_ones(1, 1, 1, size), padding=(0, padding))
