@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from hunet_local.leftovers import mark, remove_leftovers, shared_memory_prefix
 from hunet_local.records import SupervisorRecord, clear_dead_stack, is_running, stack_lock
@@ -26,6 +28,11 @@ def sleeper():
 
     def start(variables: dict[str, str]) -> subprocess.Popen:
         started.append(subprocess.Popen(SLEEP, env={**os.environ, **variables}, start_new_session=True))
+        # The kernel shows a new program's environment a moment after Popen has returned.
+        give_up_at = time.monotonic() + 10
+        while not variables.items() <= psutil.Process(started[-1].pid).environ().items():
+            assert time.monotonic() < give_up_at
+            time.sleep(0.001)
         return started[-1]
 
     yield start

@@ -122,6 +122,8 @@ def _robust_histogram(volume: npt.NDArray[np.float32]) -> _Histogram:
         raise ValueError("no tissue peak: no voxel is positive")
     # What lies at the very bottom is background, also where a constant was added to the scan.
     bottom = max(0.0, min(float(piece.min()) for piece in pieces(volume)))
+    if bottom == top:
+        bottom = 0.0
     while True:
         histogram = _histogram(volume, bottom, top)
         bulk = histogram.quantile(0.999)
