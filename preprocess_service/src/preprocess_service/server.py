@@ -9,6 +9,7 @@ from wsgiref.simple_server import WSGIServer
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from hunet_protocol.server_options import SERVER_OPTIONS
 from hunet_protocol.v1 import preprocess_pb2, preprocess_pb2_grpc
 from prometheus_client import start_http_server
 
@@ -20,12 +21,8 @@ SERVICE_NAME: str = preprocess_pb2.DESCRIPTOR.services_by_name["PreprocessServic
 # A message holds at most 16 slices (4 MiB) and its framing; a manifest is a few kB.
 _MAX_MESSAGE_BYTES = 5 * 2**20
 _OPTIONS = (
+    *SERVER_OPTIONS,
     ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-    # Two servers on one port would each get half of the calls.
-    ("grpc.so_reuseport", 0),
-    # Finds peers that have vanished without a word, so that their calls end.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
     # A client looks its service's name up again when a connection ends, and so finds replicas that were added.
     # Calls under way end first.
     ("grpc.max_connection_age_ms", 300_000),

@@ -34,7 +34,7 @@ def honest(make_series):
 
 
 # One private element of nothing, so that pydicom too would read what is inflated.
-NOTHING = bytes.fromhex("0900 0110 4f42 0000".replace(" ", "")) + (64 * MIB).to_bytes(4, "little") + bytes(64 * MIB)
+NOTHING = bytes.fromhex("0900 0110 4f42 0000") + (64 * MIB).to_bytes(4, "little") + bytes(64 * MIB)
 
 
 def bombs(content, start):
@@ -43,7 +43,7 @@ def bombs(content, start):
     # The group length points behind the data set that pydicom inflates.
     false_length = (start - 144 + len(deflate(NOTHING))).to_bytes(4, "little")
     yield "false length", content[:140] + false_length + content[144:start] + deflate(NOTHING) + harmless
-    command = bytes.fromhex("0000 0001 0200 0000 0100".replace(" ", ""))
+    command = bytes.fromhex("0000 0001 0200 0000 0100")
     yield "behind a command", content[:start] + command + deflate(NOTHING)
 
 
@@ -58,7 +58,7 @@ def test_a_bomb_is_known_wherever_pydicom_would_find_it(honest, which):
     assert len(dcmread(io.BytesIO(bomb)).get_item(0x00091001).value) == 64 * MIB, "it is what pydicom inflates"
 
 
-def test_a_file_of_honest_size_is_none(honest, make_series):
+def test_a_file_of_honest_size_is_none(honest):
     content, _ = honest
     assert not inflates_beyond(io.BytesIO(content), MIB)
     assert inflates_beyond(io.BytesIO(content), 100)
@@ -76,7 +76,7 @@ def test_a_bomb_in_a_zip_is_passed_over(honest, tmp_path, monkeypatch):
     tracemalloc.stop()
 
 
-def test_a_zip_of_too_large_a_file_is_refused_by_what_it_says(make_series, tmp_path, monkeypatch):
+def test_a_zip_of_too_large_a_file_is_refused_by_what_it_says(tmp_path, monkeypatch):
     monkeypatch.setattr("hunet_client.dicom.files.MAX_FILE_BYTES", MIB)
     path = tmp_path / "study.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

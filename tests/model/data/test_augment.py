@@ -92,10 +92,8 @@ def test_front_and_back_are_never_exchanged_but_sides_are():
     front = np.zeros((64, 64), np.float32)
     front[:, :20] = 1.0
 
-    middle = 31.5
-
     def is_on_the_left(share):
-        return (share.sum(axis=0) @ np.arange(64.0)) / share.sum() < middle
+        return (share.sum(axis=0) @ np.arange(64.0)) / share.sum() < 31.5
 
     def draw(seed, sides_alike):
         rng = np.random.default_rng(seed)

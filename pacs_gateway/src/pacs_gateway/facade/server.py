@@ -10,6 +10,7 @@ from concurrent.futures import Future
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from hunet_client import AsyncSegmentationClient, ClientSettings
+from hunet_protocol.server_options import SERVER_OPTIONS
 from hunet_protocol.v1 import segmentation_pb2, segmentation_pb2_grpc
 
 from pacs_gateway.facade.segmentation_servicer import SegmentationServicer
@@ -17,13 +18,6 @@ from pacs_gateway.routing.configuration import Grpc, Processing
 
 _LOG = logging.getLogger(__name__)
 _GRACE_S = 5.0
-_OPTIONS = (
-    # Two servers on one port would each get half of the calls.
-    ("grpc.so_reuseport", 0),
-    # Finds peers that have vanished without a word, so that their calls end.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-)
 _SERVICE = segmentation_pb2.DESCRIPTOR.services_by_name["SegmentationService"].full_name
 
 
@@ -59,7 +53,7 @@ class FacadeServer:
                 self._port.set_exception(error)
 
     async def _serve(self) -> None:
-        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=self._configuration.max_calls)
+        server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=self._configuration.max_calls)
         async with AsyncSegmentationClient(self._settings) as client:
             max_scan_bytes = self._configuration.max_scan_mb * 1_000_000
             servicer = SegmentationServicer(client, self._processing, max_scan_bytes=max_scan_bytes)

@@ -121,7 +121,7 @@ def _robust_histogram(volume: npt.NDArray[np.float32]) -> _Histogram:
     if not top > 0:
         raise ValueError("no tissue peak: no voxel is positive")
     # What lies at the very bottom is background, also where a constant was added to the scan.
-    bottom = max(0.0, min(float(piece.min()) for piece in pieces(volume)))
+    bottom = max(0.0, float(volume.min()))
     if bottom == top:
         bottom = 0.0
     while True:

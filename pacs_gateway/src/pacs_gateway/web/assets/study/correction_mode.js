@@ -88,7 +88,8 @@ export class CorrectionMode {
     });
     this.isChanged = added + erased > 0;
     const figure = (sign, voxels) => element("span", { class: sign === "+" ? "added" : "erased" }, `${sign}${volume(voxels * this.viewer.voxel_ml)}`);
-    this.change.replaceChildren(figure("+", added), " ", figure("−", erased), " ml");
+    if (this.isSending) this.change.replaceChildren("Sending …");
+    else this.change.replaceChildren(figure("+", added), " ", figure("−", erased), " ml");
   }
 
   /** Asks for a name, sends the mask, and leaves once the gateway has it. */
@@ -134,8 +135,7 @@ export class CorrectionMode {
     this.isSending = isSending;
     this.bar.inert = isSending;
     this.viewer.nv.setDrawingEnabled(!isSending);
-    if (isSending) this.change.replaceChildren("Sending …");
-    else this.showChange();
+    this.showChange();
   }
 
   async send(author, comment) {
