@@ -105,7 +105,8 @@ def picture(page, request, suffix=""):
 def modules(browser):
     """A page that has the page's modules at hand and no gateway behind it."""
     context = browser.new_context()
-    page = context.new_page()
+    page, complaints = context.new_page(), []
+    hear(page, complaints)
 
     def from_disk(route):
         path = route.request.url.removeprefix("http://page.test/")
@@ -116,6 +117,7 @@ def modules(browser):
     page.goto("http://page.test/")
     yield page
     context.close()
+    assert not complaints
 
 
 @pytest.fixture(scope="session")

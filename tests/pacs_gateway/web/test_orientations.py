@@ -27,7 +27,7 @@ PAGE = """async ([scan, mask]) => {
   room.style.setProperty("height", "200px");
   const canvas = room.appendChild(document.createElement("canvas"));
   const viewer = await Viewer.open(canvas);
-  await viewer.showScan(bytes(scan));
+  await viewer.showScan(bytes(scan), new AbortController().signal);
   const found = lesionsAt(new MarkedVoxels(await Viewer.valuesOf(bytes(mask)), viewer.dims), 1, 1);
   viewer.mark(found, 0);
   const file = await viewer.maskFile();

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from gateway_api import GatewayApi, processing
 from severable_link import SeverableLink
 
 ENDED_MS = 90_000
+LEFT_WHILE_READING = """async (scan) => {
+  const { Viewer } = await import("/assets/study/viewer.js");
+  const room = document.body.appendChild(document.createElement("div"));
+  const viewer = await Viewer.open(room.appendChild(document.createElement("canvas")));
+  const view = new AbortController();
+  const showing = viewer.showScan(Uint8Array.from(atob(scan), (letter) => letter.charCodeAt(0)).buffer, view.signal);
+  view.abort();
+  viewer.close();
+  return showing.then(() => "shown", (error) => error.name);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +118,11 @@ def test_a_study_is_given_up_by_the_reader(open_page, gateway, waiting):
     page.get_by_role("button", name="Cancel and remove").click()
     page.wait_for_selector(".worklist")
     page.wait_for_selector(f"[data-study='{waiting['id']}']", state="detached")
+
+
+def test_a_scan_whose_view_was_left_while_it_was_read_is_not_drawn(modules, phantom_nifti):
+    scan = base64.b64encode(phantom_nifti.read_bytes()).decode()
+    assert modules.evaluate(LEFT_WHILE_READING, scan) == "AbortError"
 
 
 def test_a_triton_that_stays_dead_is_named_with_what_to_do(

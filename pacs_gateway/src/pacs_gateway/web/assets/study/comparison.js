@@ -68,11 +68,11 @@ export class Comparison {
 
   async fill(study, viewer, prior, other, name, signal) {
     const [scan, mask, change] = await Promise.all([
-      getBytes(prior.links["flair.nii.gz"]),
-      getBytes(prior.links["mask.nii.gz"]),
+      getBytes(prior.links["flair.nii.gz"], { signal }),
+      getBytes(prior.links["mask.nii.gz"], { signal }),
       changeSince(study.id, prior.id),
     ]);
-    await other.showScan(scan);
+    await other.showScan(scan, signal);
     other.mark(await new LesionFinder(signal).group(await Viewer.valuesOf(mask), other.dims), 0);
     if (change) name.append(`: ${change.summary()} since`);
     Object.assign(this, { viewer, other, change });

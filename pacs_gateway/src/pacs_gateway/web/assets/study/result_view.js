@@ -110,6 +110,9 @@ export class ResultView {
       const { study, viewer, shell, signal } = this;
       this.comparison = await Comparison.open(study, viewer, prior, shell.secondPane, signal);
       this.comparing(true);
+    } catch (problem) {
+      // The view was left meanwhile.
+      if (!this.signal.aborted) throw problem;
     } finally {
       this.isOpening = false;
       if (!this.comparison) this.hideSecondPane();

@@ -23,7 +23,7 @@ export async function showStudy(content, id, signal) {
   if (signal.aborted) return;
   title(study);
   if (!hasResult(study)) return content.replaceChildren(failure(study));
-  const [result] = await Promise.all([resultOf(study), showScan(study, shell)]);
+  const [result] = await Promise.all([resultOf(study), showScan(study, shell, signal)]);
   if (signal.aborted) return;
   shell.result = new ResultView(study, shell, signal);
   await shell.result.open(result);
@@ -77,7 +77,7 @@ async function watch(study, shell, signal) {
     progress.show(study);
     title(study);
     // The scan itself is there before its lesions are.
-    showScan(study, shell).catch(() => {});
+    showScan(study, shell, signal).catch(() => {});
     if (hasResult(study)) watching.abort();
   };
   await refresh();
@@ -104,18 +104,18 @@ function openViewer(shell) {
 }
 
 /** Shows the study's scan as soon as it is there, once; after a failure the next call tries again. */
-function showScan(study, shell) {
+function showScan(study, shell, signal) {
   if (!study.links["flair.nii.gz"]) return Promise.resolve();
-  shell.showing ??= fetchAndShowScan(study, shell).catch((error) => {
+  shell.showing ??= fetchAndShowScan(study, shell, signal).catch((error) => {
     shell.showing = null;
     throw error;
   });
   return shell.showing;
 }
 
-async function fetchAndShowScan(study, shell) {
-  const [viewer, scan] = await Promise.all([openViewer(shell), getBytes(study.links["flair.nii.gz"])]);
-  await viewer.showScan(scan);
+async function fetchAndShowScan(study, shell, signal) {
+  const [viewer, scan] = await Promise.all([openViewer(shell), getBytes(study.links["flair.nii.gz"], { signal })]);
+  await viewer.showScan(scan, signal);
   viewer.setLayout(viewer.nv.isSoftware ? "slices" : "planes");
   shell.waiting.remove();
 }

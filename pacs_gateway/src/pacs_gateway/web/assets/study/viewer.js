@@ -68,9 +68,11 @@ export class Viewer {
     return viewer;
   }
 
-  /** Shows a scan (NIfTI bytes), without lesions as yet. */
-  async showScan(bytes) {
+  /** Shows a scan (NIfTI bytes), without lesions as yet; raises AbortError if `signal` ended while it was read. */
+  async showScan(bytes, signal) {
     const image = await NVImage.loadFromUrl({ url: "flair.nii.gz", buffer: bytes, name: "flair.nii.gz" });
+    // With its view the viewer was closed: there is no WebGL left to draw with.
+    signal.throwIfAborted();
     this.image = image;
     this.window = brainWindow(image.img, {
       slope: image.hdr.scl_slope || 1,
