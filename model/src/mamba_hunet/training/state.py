@@ -84,10 +84,11 @@ def _tensors(model: nn.Module) -> Iterator[Tensor]:
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Matrices decay; biases, norms and the scan's A and D do not (Mamba, appendix E)."""
+    """Matrices decay; biases, norms and the scan's A and D do not (Mamba, appendix E), whatever their shape."""
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in model.named_parameters():
-        spared = parameter.ndim < 2 or name.endswith(("A_log", "A_logs"))
+        own_name = name.rpartition(".")[2]
+        spared = parameter.ndim < 2 or "bias" in own_name or own_name in ("A_log", "A_logs")
         (others if spared else matrices).append(parameter)
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
