@@ -111,7 +111,7 @@ bench: $(VENV)/.ready-to-bench
 	    $(VENV)/bin/python "$$script"; } > "$$output.part" || exit 1; \
 	  mv "$$output.part" "$$output"; cat "$$output"; done
 
-# The long forms of the fault tests; an hour or more. What was counted goes to docs/results/faults.md.
+# The long forms of the fault tests; about half an hour. What was counted goes to docs/results/faults.md.
 faults: $(VENV)/.ready-to-test
 	@tests/faults/long.sh
 

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/serving.py [--batches 1 2 4 8 16] [--callers 1 2 4 8 16]
 
 Starts a stack of its own on free ports, and stops it before the network is measured alone. Alone it may use every core,
-and of the batch sizes the best counts. Draws `benchmarks/results/serving.png`.
+and of the batch sizes the best counts. The whole grid is drawn to `benchmarks/results/serving.png`.
 """
 
 from __future__ import annotations
@@ -183,7 +183,8 @@ def main() -> None:
     print(f"alone             {most:6.2f} slices/s   (one process, all {os.cpu_count()} cores, its best batch)")
     print(f"ratio             {best.slices_per_s / most:6.2f}            (target: at least {TARGET_RATIO})")
     print(f"shared memory     {by_memory / over_wire:6.2f} times the wire's {over_wire:.2f} slices/s, in turns")
-    draw(served, alone, HERE / "results" / "serving.png")
+    if (options.batches, options.callers) == (BATCHES, CALLERS):
+        draw(served, alone, HERE / "results" / "serving.png")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from hunet_client.stack_state import StackState, stack_state_path
 
 
 @pytest.fixture
-def running_stack():
+def ready_stack():
     state = StackState(
         pid=1,
         preprocess_address="127.0.0.1:1001",
@@ -36,17 +36,17 @@ def test_defaults_are_the_usual_ports():
     assert addresses() == ("127.0.0.1:50051", "127.0.0.1:8001")
 
 
-def test_a_running_stack_is_found(running_stack):
+def test_a_ready_stack_is_found(ready_stack):
     assert addresses() == ("127.0.0.1:1001", "127.0.0.1:1003")
 
 
-def test_the_environment_comes_before_the_stack(running_stack, monkeypatch):
+def test_the_environment_comes_before_the_stack(ready_stack, monkeypatch):
     monkeypatch.setenv("HUNET_TRITON_ADDRESS", "gpu:8001")
 
     assert addresses() == ("127.0.0.1:1001", "gpu:8001")
 
 
-def test_an_argument_comes_before_everything(running_stack, monkeypatch):
+def test_an_argument_comes_before_everything(ready_stack, monkeypatch):
     monkeypatch.setenv("HUNET_TRITON_ADDRESS", "gpu:8001")
 
     assert addresses(triton_address="here:1") == ("127.0.0.1:1001", "here:1")
@@ -62,8 +62,8 @@ def test_nested_settings_come_from_the_environment(monkeypatch):
     assert settings.retry.attempts == 2
 
 
-def test_state_survives_the_file(running_stack):
-    assert StackState.read() == running_stack
+def test_state_survives_the_file(ready_stack):
+    assert StackState.read() == ready_stack
     StackState.remove()
     assert StackState.read() is None
 

@@ -61,7 +61,7 @@ def test_one_async_client_segments_several_scans_at_once(stack, scan_path, scan_
         assert np.array_equal(mask, scan_volume >= 100 * threshold)
 
 
-def test_the_file_is_streamed_in_chunks_of_at_most_one_mebibyte(stack, tmp_path, scan_path):
+def test_the_file_is_streamed_in_chunks_of_at_most_one_mebibyte(stack, tmp_path):
     large = np.random.default_rng(1).integers(0, 2**15, size=(160, 160, 50)).astype(np.int16)
     path = tmp_path / "large.nii"
     nib.save(nib.Nifti1Image(large, np.diag([1, 1, 3, 1])), path)

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from hunet_local.probes import NotAnsweringError
 from hunet_local.supervise import Pace, PartFailedError, supervise
 
 QUICK = Pace(poll_s=0.02, watch_s=0.02, ask_s=0.02, patience=3, first_back_off_s=0.01, longest_back_off_s=0.05)
@@ -92,12 +93,12 @@ def test_a_killed_part_comes_back_at_the_same_address(part_running):
     run(scenario)
 
 
-def test_a_part_that_runs_but_answers_no_more_is_restarted(part_running):
+def test_a_part_that_runs_but_answers_no_more_is_restarted(part_running, tmp_path):
     """Its first process answers once and then only listens."""
-    part = part_running("""
+    part = part_running(f"""
         import os, pathlib, socket, sys, time
         listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-        marker = pathlib.Path(__import__("tempfile").gettempdir()) / f"hunet-test-{sys.argv[1]}"
+        marker = pathlib.Path({str(tmp_path / "started")!r})
         is_second = marker.exists()
         marker.touch()
         while True:
@@ -218,7 +219,7 @@ def test_one_part_that_fails_at_the_start_stops_the_others(part_running):
         with pytest.raises(PartFailedError):
             async with Supervision(healthy, broken) as supervision:
                 await supervision.until_it_ends()
-        with pytest.raises(Exception, match="refused"):
+        with pytest.raises(NotAnsweringError, match="refused"):
             healthy.probe.pid()
 
     run(scenario)

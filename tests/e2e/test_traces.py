@@ -97,7 +97,7 @@ def test_a_patient_s_name_is_in_no_trace_log_or_metric(stack, collector, scan, t
     run = stack.hunet("segment", str(broken), "-o", str(tmp_path / "out"))
     assert run.returncode != 0
     assert PATIENT in run.stderr  # who sent it may know
-    eventually(lambda: [span for span in collector.spans if span.error])
+    eventually(lambda: [span for span in collector.spans if span.error and span.service == "hunet-preprocess"])
     assert not any(PATIENT.encode() in body for body in collector.bodies)
     for log in (stack.state_folder / "logs").iterdir():
         assert PATIENT not in log.read_text(), log

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long forms of the fault tests, and what they measured in docs/results/faults.md. An hour or less.
+# The long forms of the fault tests, and what they measured in docs/results/faults.md.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 status=0

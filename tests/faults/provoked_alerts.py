@@ -175,7 +175,7 @@ def test_a_service_out_of_memory_and_out_of_files(site, tmp_path):
     process.rlimit(psutil.RLIMIT_NOFILE, many)
 
 
-def test_more_scans_than_there_is_room_for(site, scan):
+def test_more_scans_than_there_is_room_for(site):
     with Uploads(site, 17):
         site.wait_for("HunetPreprocessSaturated")
         stop = threading.Event()

@@ -35,14 +35,14 @@ def free_ports(count):
             one.close()
 
 
-def wait_until(is_so, what, timeout_s=WAIT_S):
+def wait_until(is_so, what, timeout_s=WAIT_S, log=lambda: ""):
     """The first true answer of `is_so`."""
     give_up_at = time.monotonic() + timeout_s
     while True:
         answer = is_so()
         if answer:
             return answer
-        assert time.monotonic() < give_up_at, f"waited in vain for {what}"
+        assert time.monotonic() < give_up_at, f"waited in vain for {what}\n{log()}"
         time.sleep(0.05)
 
 
@@ -71,7 +71,7 @@ class Gateway:
     def start(self):
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        wait_until(self.is_ready, f"the gateway:\n{self.log_file.read_text()}")
+        wait_until(self.is_ready, "the gateway", log=self.log)
         return self
 
     def is_ready(self):
@@ -146,7 +146,7 @@ class Gateway:
         (self.holds / f"{place}.reached").unlink(missing_ok=True)
 
     def wait_at(self, place):
-        wait_until((self.holds / f"{place}.reached").exists, f"{place}; the log:\n{self.log()}")
+        wait_until((self.holds / f"{place}.reached").exists, place, log=self.log)
 
     def send(self, datasets, ae_title="PACS"):
         """C-STOREs these and gives back the statuses."""

@@ -8,6 +8,9 @@ import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu import P_DATA_TF
 
 PATIENT_NAME = "Plantagenet^Eleanor"
 
@@ -21,6 +24,20 @@ def as_bytes(dataset):
     content = BytesIO()
     dcmwrite(content, dataset, enforce_file_format=True)
     return content.getvalue()
+
+
+def store_pdus(content):
+    """The PDUs of one C-STORE of a file's content, in the association's first presentation context."""
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 0
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = MRImageStorage, "1.2.3"
+    request.DataSet = BytesIO(content[144 + int.from_bytes(content[140:144], "little") :])
+    message = C_STORE_RQ()
+    message.primitive_to_message(request)
+    for primitive in message.encode_msg(1, 1024):
+        pdu = P_DATA_TF()
+        pdu.from_primitive(primitive)
+        yield pdu.encode()
 
 
 def _slice(study, number, description, size, patient_id):

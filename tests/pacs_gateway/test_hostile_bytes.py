@@ -8,22 +8,18 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from io import BytesIO
 
 import psutil
 import pytest
 from conftest import configuration_text, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mr_series import PATIENT_NAME, as_bytes, make_series
+from mr_series import PATIENT_NAME, as_bytes, make_series, store_pdus
 from pacs_gateway.routing.configuration_file import read_configuration
 from pacs_gateway.storage.intake import INSTANCE_FOLDER, Intake
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.refusals import InstanceRefusedError
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
-from pynetdicom.dimse_messages import C_STORE_RQ
-from pynetdicom.dimse_primitives import C_STORE
-from pynetdicom.pdu import P_DATA_TF
 
 MUTATIONS = int(os.environ.get("HUNET_MUTATIONS", "150"))
 # Each of these is a connection.
@@ -100,22 +96,8 @@ def association_request():
     return b"\x01\0" + len(content).to_bytes(4, "big") + content
 
 
-def store_request():
-    """The PDUs of one C-STORE."""
-    request = C_STORE()
-    request.MessageID, request.Priority = 1, 0
-    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = MRImageStorage, "1.2.3"
-    request.DataSet = BytesIO(WHOLE_FILE[144 + int.from_bytes(WHOLE_FILE[140:144], "little") :])
-    message = C_STORE_RQ()
-    message.primitive_to_message(request)
-    for primitive in message.encode_msg(1, 1024):
-        pdu = P_DATA_TF()
-        pdu.from_primitive(primitive)
-        yield pdu.encode()
-
-
 RELEASE = b"\x05\0\0\0\0\x04\0\0\0\0"
-MESSAGES = [association_request(), *store_request(), RELEASE]
+MESSAGES = [association_request(), *store_pdus(WHOLE_FILE), RELEASE]
 
 
 @pytest.fixture(scope="module")

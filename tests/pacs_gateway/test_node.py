@@ -8,13 +8,13 @@ import subprocess
 
 import pytest
 from conftest import free_ports, wait_until
-from mr_series import as_bytes, make_series
+from mr_series import as_bytes, make_series, store_pdus
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.node.node import DicomNode
 from pacs_gateway.routing.configuration import Configuration
 from pacs_gateway.storage.intake import Intake
 from pacs_gateway.storage.ledgers import Ledgers
-from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, MRImageStorage, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLosslessSV1, MRImageStorage, RLELossless
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
@@ -228,15 +228,18 @@ def test_tls_lets_in_who_shows_the_right_certificate_only(make_node, certificate
     silent.close()
 
 
-def test_a_file_that_a_store_command_breaks_off_is_not_there(make_node):
+@pytest.mark.parametrize(("missing_pdus", "files"), [(0, 1), (1, 0)])
+def test_a_file_is_there_once_the_last_of_its_store_command_came(make_node, missing_pdus, files):
     node = make_node(silence_s=1.0)
-    [dataset] = make_series("broken off", slices=1)
+    pdus = list(store_pdus(as_bytes(make_series("broken off", slices=1)[0])))
     entity = AE(ae_title="PACS")
-    entity.add_requested_context(MRImageStorage, "1.2.840.10008.1.2.1")
+    entity.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
     association = entity.associate("127.0.0.1", node.port, ae_title="HUNET")
-    connection = association.dul.socket.socket
-    connection.sendall(b"\x04\x00\x00\x00\x20\x00" + as_bytes(dataset)[:100])
+    association.dul.socket.socket.sendall(b"".join(pdus[: len(pdus) - missing_pdus]))
+    stored = lambda: list(node.configuration.storage.root.rglob("*.dcm"))  # noqa: E731
+    if files:
+        wait_until(stored, "the file")
     association.abort()
 
     wait_until(lambda: not node._server.active_associations, "its end")
-    assert not list(node.configuration.storage.root.rglob("*.dcm"))
+    assert len(stored()) == files

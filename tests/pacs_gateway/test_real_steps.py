@@ -5,20 +5,13 @@ from __future__ import annotations
 import io
 
 import numpy as np
+from gateway_api import processing
 from mamba_hunet.phantom import PhantomSettings, make_phantom
 from mamba_hunet.phantom.dicom_series import write_mr_series
 from pydicom import dcmread
 
 # Enough of the head to be taken for a FLAIR.
 SLICES = range(12, 40)
-
-
-def processing(state):
-    return f"""
-[processing]
-preprocess_address = "{state.preprocess_address}"
-triton_address = "{state.triton_grpc_address}"
-"""
 
 
 def test_a_study_is_answered_with_its_lesions(running_stack, orthanc, make_gateway, dcmtk, tmp_path):

@@ -41,7 +41,7 @@ def test_shuffled_and_doubled_slices_make_one_set_of_results_and_a_late_slice_an
 
 
 def test_a_study_that_is_still_arriving_is_not_begun(orthanc, make_gateway):
-    gateway = make_gateway(orthanc, jobs="")
+    gateway = make_gateway(orthanc)
     series = make_series("slowly", slices=6)
 
     for dataset in series:
@@ -116,10 +116,7 @@ def test_an_announced_study_does_not_wait_for_the_quiet_time(orthanc, make_gatew
     from pynetdicom import AE
     from pynetdicom.sop_class import InstanceAvailabilityNotification
 
-    gateway = make_gateway(orthanc, jobs="", extra="")
-    gateway.stop()
-    gateway.config_file.write_text(gateway.config_file.read_text().replace("quiet_s = 0.5", "quiet_s = 3600.0"))
-    gateway.start()
+    gateway = make_gateway(orthanc, quiet_s=3600.0)
     series = make_series("announced", slices=3)
     gateway.send(series)
     notice = Dataset()

@@ -6,6 +6,7 @@ from io import BytesIO
 
 import pytest
 import requests
+from conftest import wait_until
 from dicomweb_client.api import DICOMwebClient
 from mr_series import PATIENT_NAME, as_bytes, make_series
 from pydicom import dcmread
@@ -44,7 +45,7 @@ def post(gateway, content, kind='multipart/related; type="application/dicom"; bo
     return session().post(f"{gateway.url}/studies{study}", data=content, headers={"Content-Type": kind}, timeout=60)
 
 
-def test_a_study_sent_by_dicomweb_is_answered(web_gateway):
+def test_a_study_sent_by_dicomweb_is_stored_and_built(web_gateway):
     # Read back from files: the client sends a preamble only where there was one.
     series = [dcmread(BytesIO(as_bytes(dataset))) for dataset in make_series("by web", slices=4)]
 
@@ -53,8 +54,13 @@ def test_a_study_sent_by_dicomweb_is_answered(web_gateway):
     assert {item.ReferencedSOPInstanceUID for item in answer.ReferencedSOPSequence} == {
         dataset.SOPInstanceUID for dataset in series
     }
-    [arrived] = [job for job in web_gateway.jobs() if job["study_uid"] == series[0].StudyInstanceUID]
-    assert arrived["state"] != "failed"
+
+    def is_built():
+        [job] = [job for job in web_gateway.jobs() if job["study_uid"] == series[0].StudyInstanceUID]
+        return job["state"] == "built"
+
+    # Its destination does not answer.
+    wait_until(is_built, "the study's results")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}])
@@ -100,6 +106,7 @@ def test_a_damaged_request_is_refused_as_a_whole(web_gateway, content, kind, sta
 
 def test_health_and_metrics_answer_and_name_nobody(web_gateway):
     base = f"http://127.0.0.1:{web_gateway.http_port}"
+    assert post(web_gateway, body(as_bytes(make_series("named", slices=1)[0]))).status_code == 200
 
     assert requests.get(f"{base}/health/live", timeout=30).text == "alive"
     assert requests.get(f"{base}/health/ready", timeout=30).json() == {"ready": True, "missing": []}

@@ -47,7 +47,7 @@ def test_the_flairs_files_are_sent_in_order_of_their_uids(study, make_series):
     assert instances(sent(open_scan(study))) == sorted(one.SOPInstanceUID for one in make_series("flair", 2))
 
 
-def test_the_same_files_give_the_same_bytes_wherever_they_lie(study, zip_folder, make_series, tmp_path, write_study):
+def test_the_same_files_give_the_same_bytes_wherever_they_lie(study, zip_folder, tmp_path):
     first = sent(open_scan(study))
     packed = tmp_path / "study.zip"
     packed.write_bytes(zip_folder(study))

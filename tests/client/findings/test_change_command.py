@@ -46,9 +46,7 @@ def test_it_leaves_change_picture_and_findings(stored, phantom, tmp_path):
     assert "Research use only" in result.stdout
 
 
-def test_scans_that_cannot_be_compared_end_with_the_reason_and_write_nothing(
-    stored, phantom, examine, settings, tmp_path
-):
+def test_scans_that_cannot_be_compared_end_with_the_reason_and_write_nothing(stored, examine, settings, tmp_path):
     lower = stored(examine(settings, slices=slice(0, 20)).examination, "lower")
     upper = stored(examine(settings, slices=slice(36, None)).examination, "upper")
     result = run(*lower, "--prior", *upper, "-o", tmp_path / "out")

@@ -85,7 +85,7 @@ def drawn_at(placed, centroid_mm, moved=None):
     return int(np.argmin(offsets)) if min(offsets) < 1.2 else None
 
 
-def test_every_lesion_changed_as_it_was_drawn(current, prior, change):
+def test_every_lesion_changed_as_it_was_drawn(current, change):
     rows = {row.index: row for row in change.lesions if row.index is not None}
     kept = [number for number in range(18) if number not in GONE]
     wrong = []

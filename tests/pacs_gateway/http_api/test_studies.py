@@ -78,7 +78,7 @@ def test_an_empty_body_is_refused(post):
     problem(post(b""), 400)
 
 
-def test_a_scan_that_cannot_be_segmented_fails_with_its_reason(api, nifti):
+def test_a_scan_that_cannot_be_segmented_fails_with_its_reason(api):
     content = BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("UNUSABLE", "")
@@ -147,15 +147,15 @@ def test_nothing_else_is_found(api, path):
 
 
 def test_as_many_wait_as_may(make_gateway, post, nifti):
-    gateway = make_gateway(extra="[api]\nmax_waiting = 1")
+    gateway = make_gateway(extra="[api]\nmax_waiting = 2")
+    gateway.hold("segmenting")
     url = f"http://127.0.0.1:{gateway.http_port}"
-    answers = [post(nifti(number), url=url) for number in range(60, 72)]
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert all(answer.status_code in (202, 429) for answer in answers)
-    assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
-    for answer in answers:
-        if answer.status_code == 202:
-            assert GatewayApi(gateway.http_port).wait_until_ended(answer.json()["id"])["state"] == "done"
+    answers = [post(nifti(number), url=url) for number in range(60, 66)]
+    assert [answer.status_code for answer in answers] == [202] * 2 + [429] * 4
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers[2:])
+    gateway.let_go("segmenting")
+    for answer in answers[:2]:
+        assert GatewayApi(gateway.http_port).wait_until_ended(answer.json()["id"])["state"] == "done"
 
 
 def test_an_acknowledged_scan_outlives_a_killed_gateway(make_gateway, nifti):

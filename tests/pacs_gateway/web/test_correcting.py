@@ -105,7 +105,7 @@ def test_leaving_asks_before_strokes_are_lost(correcting):
     assert figures(correcting) == before
 
 
-def test_no_way_out_of_the_view_loses_strokes_unasked(correcting, api, study):
+def test_no_way_out_of_the_view_loses_strokes_unasked(correcting, study):
     draw(correcting, (0.4, 0.4), (0.45, 0.45))
     correcting.keyboard.press("g")
     correcting.get_by_text("Discard your strokes?").wait_for()

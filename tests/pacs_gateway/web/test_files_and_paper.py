@@ -23,7 +23,7 @@ def test_each_file_is_what_the_api_has(reading_page, api, study):
     assert dcmread(io.BytesIO(saved["segmentation.dcm"])).Modality == "SEG"
 
 
-def test_a_study_prints_to_one_page_that_says_what_it_is_for(reading_page, api, study, tmp_path):
+def test_a_study_prints_to_one_page_that_says_what_it_is_for(reading_page, tmp_path):
     reading_page.pdf(path=tmp_path / "sheet.pdf", prefer_css_page_size=True)
     [sheet] = PdfReader(tmp_path / "sheet.pdf").pages
     text = sheet.extract_text()

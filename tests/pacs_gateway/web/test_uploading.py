@@ -91,7 +91,7 @@ def test_a_name_is_text_and_nothing_else(worklist, tmp_path, phantom_nifti):
     assert worklist.title().startswith("Worklist")
 
 
-def test_the_worklist_is_filtered(worklist, api, study):
+def test_the_worklist_is_filtered(worklist, study):
     row = worklist.locator(f"tr[data-study='{study['id']}']")
     row.wait_for()
     worklist.locator(".segments label", has_text="Failed").click()

@@ -11,7 +11,6 @@ from enum import IntEnum
 class StoreStatus(IntEnum):
     SUCCESS = 0x0000
     PROCESSING_FAILURE = 0x0110
-    NOT_AUTHORISED = 0x0124
     OUT_OF_RESOURCES = 0xA700
     DATA_SET_DOES_NOT_MATCH = 0xA900
     CANNOT_UNDERSTAND = 0xC000
