@@ -99,10 +99,12 @@ def train(
         reading = bars.add_task("reading scans", total=len(cases), loss="")
         stacks = load_stacks(cases, lambda _case: bars.advance(reading), plan.scans.planes)
         drawing = bars.add_task("drawing scans", total=settings.phantoms + settings.templates, loss="")
-        stacks += phantom_stacks(settings.phantoms, seed, lambda: bars.advance(drawing))
+        # A second stage is shown other scans than the first.
+        drawing_seed = seed + int(start.sha256[:8], 16) if start else seed
+        stacks += phantom_stacks(settings.phantoms, drawing_seed, lambda: bars.advance(drawing))
         if template:
-            stacks += template_stacks(template, settings.templates, seed, lambda: bars.advance(drawing))
-        batches = TrainingBatches(stacks, settings.source_weights, settings.batch, seed)
+            stacks += template_stacks(template, settings.templates, drawing_seed, lambda: bars.advance(drawing))
+        batches = TrainingBatches(stacks, settings.source_weights, settings.batch, drawing_seed)
         training = bars.add_task("training", total=settings.steps, loss="")
         state = run_training(
             settings,

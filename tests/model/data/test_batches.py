@@ -8,7 +8,7 @@ import pytest
 import torch
 from mamba_hunet.data.batches import UNKNOWN, BatchSettings, TrainingBatches
 from mamba_hunet.data.cases import DataError, find_cases
-from mamba_hunet.data.library import SliceStack, load_stacks, read_truth
+from mamba_hunet.data.library import SliceStack, load_stacks, phantom_stacks, read_truth
 from preprocess_service.pipeline import read_scan
 
 
@@ -59,6 +59,26 @@ def test_lesions_are_pasted_only_where_it_is_known_what_is_brain(stacks: list[Sl
     )
     _, targets = TrainingBatches([bare], {}, settings, seed=0)[0]
     assert (targets[:, 0].sum() > 0) == known
+
+
+def test_patients_give_lesions_to_paste_alike(stacks: list[SliceStack]):
+    many = replace(stacks[0], patient="many")
+    few = replace(stacks[0], patient="few", lesion_slices=stacks[0].lesion_slices[:1])
+    batches = TrainingBatches([many, many, many, few], {}, BatchSettings(), seed=0)
+    by_patient = [{id(patch) for patch in of_patient} for of_patient in batches._patches]
+    assert len(by_patient[0]) > 3 * len(by_patient[1])
+    rng = np.random.default_rng(0)
+    of_few = sum(id(batches._draw_patch(rng)) in by_patient[1] for _ in range(400))
+    assert 150 < of_few < 250
+
+
+def test_it_is_known_of_a_phantom_where_its_brain_is():
+    [stack] = phantom_stacks(1, seed=0)
+    assert stack.brains is not None
+    inside = stack.images[stack.brains]
+    assert stack.brains[stack.targets > 0.5].all()
+    assert 0.1 < stack.brains.mean() < 0.5
+    assert np.median(inside) > np.median(stack.images) + 1
 
 
 def test_a_source_of_weight_zero_is_never_drawn(stacks: list[SliceStack]):

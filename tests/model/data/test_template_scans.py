@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from mamba_hunet.data.cases import DataError
 from mamba_hunet.data.library import template_stacks
+from mamba_hunet.data.smooth_volume import smooth_volume
 from mamba_hunet.data.template import FLUID_T1, GREY_T1, WHITE_T1, Template, read_template
 from mamba_hunet.data.template_lesions import Tissue, draw_lesions
-from mamba_hunet.data.template_scans import draw_scan
+from mamba_hunet.data.template_scans import _bend, draw_scan
 
 SHAPE = (72, 84, 64)
 AFFINE = np.array([[1.0, 0, 0, -36], [0, 1, 0, -42], [0, 0, 1, -32], [0, 0, 0, 1]])
@@ -61,6 +62,27 @@ def test_what_aal_leaves_out_below_the_tentorium_is_the_brain_stem(template: Tem
 
 def test_a_template_without_a_fourth_ventricle_has_none_at_any_distance(template: Template):
     assert np.isinf(template.fourth_ventricle_mm).all()
+
+
+def test_the_tissue_at_a_ventricle_is_never_taken_for_cortex(template: Template):
+    _, tissue = _bend(template, np.random.default_rng(0))
+    wall = (tissue.ventricle_mm > 0) & (tissue.ventricle_mm < 2) & (tissue.region == 0) & (tissue.brain > 0.99)
+    assert wall.any()
+    assert tissue.grey[wall].max() == 0
+    np.testing.assert_allclose(tissue.white[wall] + tissue.fluid[wall], 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_ventricle_is_widened_to_both_sides_alike(template: Template, seed: int):
+    """Half of the draws are mirrored. Where a wall were moved the wrong way, tissue would be missing at it."""
+    _, tissue = _bend(template, np.random.default_rng(seed))
+    assert np.abs(np.diff(tissue.ventricle_mm[12:60], axis=0)).max() < 2
+
+
+@pytest.mark.parametrize("wavelength", [5.0, 12.0])
+def test_smooth_volumes_have_unit_variance(wavelength: float):
+    volume = smooth_volume(np.random.default_rng(0), (96, 96, 96), wavelength)
+    assert volume.std() == pytest.approx(1, abs=0.1)
 
 
 def tissue_of(template: Template, white: np.ndarray, grey: np.ndarray) -> Tissue:

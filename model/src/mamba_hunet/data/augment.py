@@ -13,9 +13,9 @@ from scipy import ndimage
 
 Image = NDArray[np.float32]
 
-# In z units tissue is 0 and black lies near -BLACK_TO_TISSUE; shifted by it, black is 0, and multiplicative effects
-# (coil bias, gamma) are what they are in a scanner.
-BLACK_TO_TISSUE = 5.0
+# In z units tissue is 0 and black lies near -BLACK_TO_TISSUE (docs/preprocessing.md); shifted by it, black is 0, and
+# multiplicative effects (coil bias, gamma) are what they are in a scanner.
+BLACK_TO_TISSUE = 7.0
 Z_LIMIT = 8.0
 
 

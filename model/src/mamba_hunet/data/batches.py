@@ -35,7 +35,7 @@ class BatchSettings:
 
     batch_size: int = 8
     crop: int = 160
-    axial_share: float = 0.65
+    axial_share: float = 0.34
     lesion_share: float = 0.45
     paste_share: float = 0.35
     shell_share: float = 0.35
@@ -62,7 +62,7 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
         self._sources = sorted(self._by_source)
         weights = np.array([source_weights.get(source, 1.0) for source in self._sources])
         self._source_share = weights / weights.sum()
-        self._patches = _patches_of(stacks)
+        self._patches = _patches_by_patient(stacks, seed)
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self._seed, step))
@@ -106,13 +106,18 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
     def _paste(self, rng: Generator, image: Image, target: Image, brain: NDArray[np.bool_]) -> tuple[Image, Image]:
         for _ in range(int(rng.integers(1, 5))):
             taken = self._patches and rng.random() < 0.6
-            patch = self._patches[rng.integers(len(self._patches))] if taken else draw_blob(rng)
-            image, target = paste_lesion(rng, image, target, brain, patch)
+            image, target = paste_lesion(rng, image, target, brain, self._draw_patch(rng) if taken else draw_blob(rng))
         return image, target
 
+    def _draw_patch(self, rng: Generator) -> LesionPatch:
+        """Patients alike, however many lesions they have."""
+        of_patient = self._patches[rng.integers(len(self._patches))]
+        return of_patient[rng.integers(len(of_patient))]
 
-def _patches_of(stacks: Sequence[SliceStack], most_per_stack: int = 150) -> list[LesionPatch]:
-    patches = []
+
+def _patches_by_patient(stacks: Sequence[SliceStack], seed: int, most_per_stack: int = 150) -> list[list[LesionPatch]]:
+    rng = np.random.default_rng(seed)
+    patches: dict[str, list[LesionPatch]] = {}
     for stack in stacks:
         step = max(1, len(stack.lesion_slices) // 40)
         of_stack = [
@@ -121,8 +126,9 @@ def _patches_of(stacks: Sequence[SliceStack], most_per_stack: int = 150) -> list
             for patch in cut_lesions(stack.images[number].astype(np.float32), stack.targets[number].astype(np.float32))
             if patch.share.size < 40 * 40
         ]
-        patches.extend(of_stack[:most_per_stack])
-    return patches
+        kept = rng.permutation(len(of_stack))[:most_per_stack]
+        patches.setdefault(stack.patient, []).extend(of_stack[number] for number in kept)
+    return [of_patient for of_patient in patches.values() if of_patient]
 
 
 def _crop_centre(rng: Generator, target: Image) -> tuple[float, float]:

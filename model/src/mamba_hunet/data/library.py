@@ -28,12 +28,13 @@ from mamba_hunet.data.cases import Case, DataError
 from mamba_hunet.data.pictures import read_picture
 from mamba_hunet.data.template import Template
 from mamba_hunet.data.template_scans import draw_scan
-from mamba_hunet.phantom import make_phantom, random_settings
+from mamba_hunet.phantom import brain_of, make_phantom, random_settings
 
 # Volumes whose voxels are smaller than this along every axis are sliced in all three planes.
 THIN_MM = 2.0
 _THIN_PLANES: tuple[SlicePlane, ...] = (SlicePlane.AXIAL, SlicePlane.CORONAL, SlicePlane.SAGITTAL)
-_THIN_PLANE_SHARES = (0.6, 0.2, 0.2)
+# Each counts the same for the answer.
+_THIN_PLANE_SHARES = (1 / 3, 1 / 3, 1 / 3)
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,8 @@ def phantom_stacks(count: int, seed: int, progress: Callable[[], None] | None = 
         phantom = make_phantom(settings)
         name = f"phantom-{number}"
         scan = scan_from_array(phantom.flair, phantom.affine, file_name=name)
-        truth = phantom.lesions.astype(np.float32)
-        stacks.append(_stack("phantom", name, scan, truth, SlicePlane.AUTO, settings.scan.brain_extracted))
+        truth, brain = phantom.lesions.astype(np.float32), brain_of(settings)
+        stacks.append(_stack("phantom", name, scan, truth, SlicePlane.AUTO, settings.scan.brain_extracted, brain))
         if progress:
             progress()
     return stacks

@@ -8,14 +8,15 @@ from mamba_hunet.data.template import Volume
 
 
 def smooth_volume(rng: Generator, shape: tuple[int, ...], wavelength: float) -> Volume:
-    """A smooth random volume of about unit variance that varies over `wavelength` voxels."""
+    """A smooth random volume of unit variance that varies over `wavelength` voxels."""
     knots = [int(np.ceil(side / wavelength)) + 3 for side in shape]
     coarse = rng.standard_normal(knots).astype(np.float32)
     starts = rng.uniform(0, 1, size=3)
     axes = [start + np.arange(side, dtype=np.float32) / wavelength for start, side in zip(starts, shape, strict=True)]
     for axis, positions in enumerate(axes):
         coarse = _interpolate(coarse, positions, axis)
-    return 1.5 * coarse
+    # The mean square of the weights' sum is 151/315 along each axis.
+    return coarse / np.float32((151 / 315) ** 1.5)
 
 
 def _interpolate(volume: Volume, positions: NDArray[np.floating], axis: int) -> Volume:

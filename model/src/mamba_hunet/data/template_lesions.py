@@ -35,10 +35,10 @@ def draw_lesions(tissue: Tissue, rng: Generator) -> Volume:
 
     Nearly half lie at the lateral ventricles, a third anywhere in white matter, the rest at the cortex and below the
     tentorium, there most of all at the fourth ventricle. In nearly one patient of two they have grown together round
-    the lateral ventricles. One scan in eight shows none.
+    the lateral ventricles. One scan in five shows none.
     """
     share = np.zeros(tissue.white.shape, np.float32)
-    if rng.random() < 0.12:
+    if rng.random() < 0.2:
         return share
     candidates = [np.argwhere(site) for site in _sites(tissue)]
     where = np.clip(tissue.white + 0.7 * tissue.grey, 0, 1)
@@ -68,8 +68,8 @@ def _sites(tissue: Tissue) -> tuple[NDArray[np.bool_], ...]:
 
 def _add_confluence(share: Volume, tissue: Volume, ventricle_mm: Volume, rng: Generator) -> None:
     """A band of uneven width along the ventricles' walls, with gaps."""
-    width_mm = rng.uniform(-1.5, 4.0) + rng.uniform(2.0, 7.0) * smooth_volume(rng, share.shape, 22.0)
-    width_mm += rng.uniform(0.5, 2.0) * smooth_volume(rng, share.shape, 7.0)
+    width_mm = rng.uniform(-1.5, 4.0) + rng.uniform(1.0, 3.5) * smooth_volume(rng, share.shape, 22.0)
+    width_mm += rng.uniform(0.25, 1.0) * smooth_volume(rng, share.shape, 7.0)
     band = 1 / (1 + np.exp(np.clip((ventricle_mm - width_mm) / rng.uniform(0.4, 1.2), -30, 30)))
     np.maximum(share, band * (width_mm > 1.0) * tissue, out=share)
 
@@ -96,7 +96,7 @@ def _add_ellipsoid(
     along = grid @ direction
     across = np.sqrt(np.maximum((grid**2).sum(-1) - along**2, 0))
     distance = np.hypot(along / stretch, across * stretch**0.25) / radius
-    distance = distance + rng.uniform(0.05, 0.4) * smooth_volume(rng, distance.shape, max(1.5, 0.8 * radius))
+    distance = distance + rng.uniform(0.025, 0.2) * smooth_volume(rng, distance.shape, max(1.5, 0.8 * radius))
     edge_mm = rng.uniform(0.3, 1.0)
     part = 1 / (1 + np.exp(np.clip((distance - 1) * radius / edge_mm * 1.5, -30, 30)))
     share[box] = np.maximum(share[box], part.astype(np.float32) * tissue[box])

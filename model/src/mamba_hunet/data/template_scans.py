@@ -26,6 +26,8 @@ from mamba_hunet.data.template_lesions import Tissue, draw_lesions
 _LIMBIC = slice(29, 43)
 _CINGULATE = slice(31, 37)
 _DEEP_GREY = slice(71, 79)
+# How far from a ventricle a voxel of the template holds some of its fluid.
+_WALL_MM = 2.5
 # Where the pyramidal tract runs through the internal capsule, world mm; and how far it reaches.
 _PYRAMIDAL_MM, _PYRAMIDAL_REACH_MM = (25.0, -18.0, 12.0), (3.0, 5.0, 14.0)
 
@@ -65,15 +67,18 @@ def _bend(template: Template, rng: Generator) -> tuple[Volume, Tissue]:
     middle = (np.array(shape, dtype=np.float32) - 1) / 2
     angles = np.deg2rad(rng.normal(0, 5, size=3))
     matrix = (np.eye(3) + _skew(angles)) @ np.diag(np.exp(rng.normal(0, 0.06, size=3)))
-    matrix[0] *= rng.choice([-1, 1])
+    side = rng.choice([-1, 1])
+    matrix[0] *= side
     grid = np.indices(shape, dtype=np.float32)
     places = np.tensordot(matrix.astype(np.float32), grid - middle[:, None, None, None], axes=1)
     places += middle[:, None, None, None]
     for axis in range(3):
-        places[axis] += rng.uniform(1.0, 4.5) * smooth_volume(rng, shape, 28.0)
-        places[axis] += rng.uniform(0.2, 1.2) * smooth_volume(rng, shape, 12.0)
+        places[axis] += rng.uniform(0.5, 2.25) * smooth_volume(rng, shape, 28.0)
+        places[axis] += rng.uniform(0.1, 0.6) * smooth_volume(rng, shape, 12.0)
     distance = ndimage.map_coordinates(template.ventricle_mm, places, order=1, mode="nearest")
     outward = np.stack(np.gradient(ndimage.gaussian_filter(distance, 1.5)))
+    # In the template, whose left may be the scan's right.
+    outward[0] *= side
     # Samples near the ventricles are taken from further in, which widens them; negative narrows.
     places -= rng.uniform(-1.0, 5.0) * np.exp(-distance / 12.0) * (distance > 0) * outward
 
@@ -85,7 +90,12 @@ def _bend(template: Template, rng: Generator) -> tuple[Volume, Tissue]:
     distance, fourth = resample(template.ventricle_mm), resample(template.fourth_ventricle_mm)
     pyramidal = resample(_pyramidal_tracts(template))
     centres = np.array([FLUID_T1, GREY_T1, WHITE_T1]) * np.array([rng.uniform(0.9, 1.25), rng.uniform(0.97, 1.03), 1.0])
-    fluid, grey, white = (np.interp(t1, centres, row).astype(np.float32) * brain for row in np.eye(3))
+    fluid, grey, white = (np.interp(t1, centres, row).astype(np.float32) for row in np.eye(3))
+    # Between fluid and the white matter at a ventricle T1 runs through grey; there is no cortex.
+    wall = (distance < _WALL_MM) & (region == 0)
+    white[wall] = np.interp(t1[wall], centres[[0, 2]], (0, 1))
+    fluid[wall], grey[wall] = 1 - white[wall], 0
+    fluid, grey, white = (share * brain for share in (fluid, grey, white))
     return t1, Tissue(fluid, grey, white, brain, region, distance, fourth, pyramidal)
 
 
@@ -113,13 +123,13 @@ def _paint(t1: Volume, tissue: Tissue, rng: Generator) -> Volume:
     grey = ndimage.gaussian_filter(gain[tissue.region].astype(np.float32), 1.0)
     # Gyri differ in brightness from one to the next, and where a slice cuts one lengthwise it looks like a lesion.
     grey *= 1 + rng.uniform(0.0, 0.1) * smooth_volume(rng, t1.shape, 10.0)
-    fluid_level = rng.uniform(0.05, 0.4) * (1 + 0.3 * smooth_volume(rng, t1.shape, 20.0))
+    fluid_level = rng.uniform(0.05, 0.4) * (1 + 0.15 * smooth_volume(rng, t1.shape, 20.0))
     signal = tissue.white * white_level + tissue.grey * grey + tissue.fluid * fluid_level
     signal += max(0.0, rng.uniform(-0.1, 0.2)) * tissue.pyramidal * tissue.white
     rim = np.exp(-((tissue.ventricle_mm - 0.5) ** 2) / (2 * rng.uniform(0.5, 1.2) ** 2))
     signal += rng.uniform(0.0, 0.35) * rim * (1 - tissue.fluid) * tissue.brain
-    signal *= 1 + rng.uniform(0.01, 0.04) * smooth_volume(rng, t1.shape, 5.0)
-    signal *= 1 + rng.uniform(0.0, 0.05) * smooth_volume(rng, t1.shape, 25.0)
+    signal *= 1 + rng.uniform(0.005, 0.02) * smooth_volume(rng, t1.shape, 5.0)
+    signal *= 1 + rng.uniform(0.0, 0.025) * smooth_volume(rng, t1.shape, 25.0)
     signal = _paint_plexus_and_flow(signal, tissue, rng)
     # Without fat suppression the orbits' fat, two thirds as bright as the scalp here, is twice as bright as tissue.
     fat = rng.uniform(1.0, 4.5) if rng.random() < 0.65 else rng.uniform(0.2, 0.6)
@@ -145,8 +155,8 @@ def _paint_lesions(signal: Volume, share: Volume, brain: Volume, rng: Generator)
     """
     sampled = signal[::3, ::3, ::3][brain[::3, ::3, ::3] > 0.9]
     middle, top = np.percentile(sampled[sampled > 0.5], (50, 95))
-    unevenness = rng.uniform(0.05, 0.3) * smooth_volume(rng, share.shape, 9.0)
-    unevenness += rng.uniform(0.05, 0.2) * smooth_volume(rng, share.shape, 3.0)
+    unevenness = rng.uniform(0.025, 0.15) * smooth_volume(rng, share.shape, 9.0)
+    unevenness += rng.uniform(0.025, 0.1) * smooth_volume(rng, share.shape, 3.0)
     rise = max(top - middle, 0.08) * rng.uniform(1.0, 2.8) * np.clip(1 + unevenness, 0.5, 1.8)
     haze = ndimage.gaussian_filter(share, rng.uniform(2.0, 5.0))
     signal = signal + rng.uniform(0.0, 0.3) * rise * haze
@@ -166,7 +176,7 @@ def _extraction(brain: Volume, rng: Generator) -> Volume:
 
 def _scan(signal: Volume, rng: Generator) -> Volume:
     """Coil shading, point spread and Rician noise."""
-    signal = signal * np.exp(rng.uniform(0, 0.15) * smooth_volume(rng, signal.shape, 70.0))
+    signal = signal * np.exp(rng.uniform(0, 0.1) * smooth_volume(rng, signal.shape, 70.0))
     signal = ndimage.gaussian_filter(signal, rng.uniform(0.3, 0.75))
     sigma = rng.uniform(0.01, 0.09)
     real, imaginary = (sigma * rng.standard_normal(signal.shape, dtype=np.float32) for _ in range(2))

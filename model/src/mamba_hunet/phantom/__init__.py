@@ -12,7 +12,7 @@ from mamba_hunet.phantom.settings import (
     ShapeSettings,
     random_settings,
 )
-from mamba_hunet.phantom.synthesis import Phantom, make_phantom
+from mamba_hunet.phantom.synthesis import Phantom, brain_of, make_phantom
 
 __all__ = [
     "ContrastSettings",
@@ -21,6 +21,7 @@ __all__ = [
     "PhantomSettings",
     "ScanSettings",
     "ShapeSettings",
+    "brain_of",
     "make_phantom",
     "random_settings",
 ]

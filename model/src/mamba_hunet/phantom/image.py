@@ -85,6 +85,11 @@ class Renderer:
         level = scan.white_matter_level / self._settings.contrast.white_matter
         return signal * np.float32(level), (lesion_share >= 0.5).astype(np.uint8)
 
+    def brain(self, k: int) -> Array:
+        """Where slice k shows brain and the fluid just around it, (i, j) float32, 0 or 1."""
+        points = self._points(k)
+        return self._brain_mask(points[:, :, points.shape[2] // 2])
+
     def _points(self, k: int) -> Array:
         """(i, j, samples, 3) world mm: each pixel of slice k, sampled evenly over the slice's thickness."""
         rows, columns, _ = self.grid.shape

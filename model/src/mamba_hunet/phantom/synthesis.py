@@ -31,6 +31,12 @@ class Phantom:
         return int(np.count_nonzero(self.lesions)) * float(np.prod(self.spacing_mm)) / 1000.0
 
 
+def brain_of(settings: PhantomSettings) -> NDArray[np.float32]:
+    """Where the phantom of these settings shows brain and the fluid just around it: (i, j, k), 0 or 1."""
+    renderer = Renderer(settings)
+    return np.stack([renderer.brain(k) for k in range(renderer.grid.shape[2])], axis=2)
+
+
 def make_phantom(settings: PhantomSettings, *, slices: range | None = None) -> Phantom:
     """Synthesise a whole scan, or only a run of its slices (a slab, on the grid of just those slices).
 

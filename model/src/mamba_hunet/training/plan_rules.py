@@ -87,7 +87,10 @@ def make_plan(fingerprint: Fingerprint, circumstances: Circumstances) -> Reasone
         "batch": {
             "batch_size": batch_size,
             "crop": crop,
-            "axial_share": Choice(BASE.batch.axial_share, "most scans that are served are axial; for planes = true"),
+            "axial_share": Choice(
+                BASE.batch.axial_share,
+                "the planes of a near-isotropic scan count the same for its answer",
+            ),
             "lesion_share": choose_lesion_share(fingerprint),
             "paste_share": choose_paste_share(plenty),
             "shell_share": choose_shell_share(fingerprint),
@@ -98,7 +101,7 @@ def make_plan(fingerprint: Fingerprint, circumstances: Circumstances) -> Reasone
             "phantoms": Choice(round(BASE.phantoms * plenty.need), plenty.reason(BASE.phantoms, "less")),
             "templates": choose_templates(fingerprint, plenty, circumstances),
         },
-        "source_weights": choose_source_weights(fingerprint, plenty, circumstances.pretrained),
+        "source_weights": choose_source_weights(fingerprint, plenty),
     }
     smallest = choose_smallest_lesion(fingerprint)
     values = {name: {key: choice.value for key, choice in choices.items()} for name, choices in sections.items()}
@@ -254,7 +257,7 @@ def choose_templates(fingerprint: Fingerprint, plenty: _Plenty, circumstances: C
     return Choice(round(BASE.templates * plenty.need), plenty.reason(BASE.templates, "less"))
 
 
-def choose_source_weights(fingerprint: Fingerprint, plenty: _Plenty, pretrained: bool) -> dict[str, Choice[float]]:
+def choose_source_weights(fingerprint: Fingerprint, plenty: _Plenty) -> dict[str, Choice[float]]:
     """Sources count almost the same: 16 times the patients count twice. Synthetic ones count beside all real ones."""
     if not _has_volumes(fingerprint):
         few = Choice(
@@ -273,9 +276,8 @@ def choose_source_weights(fingerprint: Fingerprint, plenty: _Plenty, pretrained:
     }
     among = len(worth) / _SOURCES_OF_BASE
     for source, weight in BASE.source_weights.items():
-        base = weight / 2 if pretrained else weight
-        reason = f"for {_SOURCES_OF_BASE} sources, here {len(worth)}: {plenty.reason(base, 'less')}"
-        weights[source] = Choice(round(base * among * plenty.need, 2), reason)
+        reason = f"for {_SOURCES_OF_BASE} sources, here {len(worth)}: {plenty.reason(weight, 'less')}"
+        weights[source] = Choice(round(weight * among * plenty.need, 2), reason)
     return weights
 
 

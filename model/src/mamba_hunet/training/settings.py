@@ -39,6 +39,6 @@ class TrainingSettings:
     seed: int = 0
     initial_weights_sha256: str = ""
     batch: BatchSettings = field(default_factory=BatchSettings)
-    phantoms: int = 12
+    phantoms: int = 24
     templates: int = 48
-    source_weights: dict[str, float] = field(default_factory=lambda: {"phantom": 0.3, "template": 3.0})
+    source_weights: dict[str, float] = field(default_factory=lambda: {"phantom": 0.6, "template": 3.0})
