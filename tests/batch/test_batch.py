@@ -7,9 +7,13 @@ import os
 
 import nibabel
 import pytest
+from click.testing import CliRunner
 from distributed import LocalCluster
 from hunet_batch.archive import find_scans
-from hunet_client.errors import InputError
+from hunet_batch.commands import batch
+from hunet_batch.table import write_table
+from hunet_batch.work import BatchRow
+from hunet_client.errors import InputError, UsageError
 from mamba_hunet.phantom import PhantomSettings, make_phantom
 from mamba_hunet.phantom.dicom_series import write_mr_series
 
@@ -45,6 +49,15 @@ def test_every_scan_has_its_results_and_its_row(running_stack, archive, tmp_path
 
     again = running_stack.hunet("batch", str(archive), "-o", str(tmp_path))
     assert "0 done, 3 known, 1 failed" in again.stdout
+    figures = ("scan", "lesion_count", "total_volume_ml", "quality_score")
+    known = list(csv.DictReader((tmp_path / "batch.csv").open()))
+    assert [[row[name] for name in figures] for row in known] == [[row[name] for name in figures] for row in rows]
+
+    (found, *_) = find_scans(archive, tmp_path)
+    assert found.report_by("mamba_hunet")
+    assert not found.report_by("another_model")
+    os.utime(found.scan, ((found.results / "report.json").stat().st_mtime + 10,) * 2)
+    assert not found.report_by("mamba_hunet"), "the scan has changed since"
 
 
 def test_a_cluster_does_the_same(running_stack, archive, tmp_path):
@@ -54,16 +67,48 @@ def test_a_cluster_does_the_same(running_stack, archive, tmp_path):
     assert "3 done, 0 known, 1 failed" in run.stdout, run.stderr
 
 
-def test_a_scan_that_has_changed_since_is_not_known(tmp_path):
+def test_a_report_that_is_none_does_not_make_a_scan_known(tmp_path):
     scan, report = tmp_path / "archive" / "scan.nii.gz", tmp_path / "out" / "scan" / "report.json"
     for path in (scan, report):
         path.parent.mkdir(parents=True)
         path.touch()
     (found,) = find_scans(tmp_path / "archive", tmp_path / "out")
     assert found.results == report.parent
-    assert found.is_done
-    os.utime(scan, (report.stat().st_mtime + 10,) * 2)
-    assert not found.is_done
+    assert found.report_by("mamba_hunet") is None
+
+
+def test_results_may_lie_around_the_archive_but_not_among_its_scans(tmp_path):
+    scan = tmp_path / "archive" / "scan.nii.gz"
+    scan.parent.mkdir()
+    scan.touch()
+    assert [one.scan for one in find_scans(scan.parent, tmp_path)] == [scan]
+    with pytest.raises(UsageError, match="is the archive itself"):
+        find_scans(scan.parent, scan.parent)
+
+
+def test_a_run_that_is_broken_off_leaves_the_rows_it_has(tmp_path, monkeypatch):
+    scans = [tmp_path / "archive" / f"{number}.nii.gz" for number in range(3)]
+    for scan in scans:
+        scan.parent.mkdir(exist_ok=True)
+        scan.touch()
+
+    def broken_off(*_arguments, **_options):
+        yield BatchRow(str(scans[2]), "failed", exit_code=1)
+        yield BatchRow(str(scans[0]), "failed", exit_code=1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hunet_batch.run.run", broken_off)
+    monkeypatch.setattr("hunet_client.sync_client.SegmentationClient.connect", lambda client, model: None)
+    run = CliRunner().invoke(batch, [str(tmp_path / "archive"), "-o", str(tmp_path / "out")])
+    assert run.exit_code != 0
+    rows = list(csv.DictReader((tmp_path / "out" / "batch.csv").open()))
+    assert [row["scan"] for row in rows] == [str(scans[0]), str(scans[2])]
+
+
+def test_a_path_that_is_no_utf_8_stands_in_the_table_as_it_is(tmp_path):
+    scan = os.fsdecode(b"/archive/caf\xe9.nii.gz")
+    write_table([BatchRow(scan, "failed", exit_code=3)], tmp_path / "batch.csv")
+    assert os.fsencode(scan) in (tmp_path / "batch.csv").read_bytes()
 
 
 def test_results_within_the_archive_are_no_scans(tmp_path):

@@ -52,6 +52,15 @@ def test_an_argument_comes_before_everything(ready_stack, monkeypatch):
     assert addresses(triton_address="here:1") == ("127.0.0.1:1001", "here:1")
 
 
+def test_another_system_has_nothing_to_do_with_the_stack_that_runs_here():
+    stack_state_path().parent.mkdir(parents=True)
+    stack_state_path().write_text("{}")
+
+    both = {"preprocess_address": "there:1", "triton_address": "there:2"}
+    assert ClientSettings(**both).tls is None
+    assert addresses(**both) == ("there:1", "there:2")
+
+
 def test_nested_settings_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("HUNET_TIMEOUTS__SCAN_S", "42")
     monkeypatch.setenv("HUNET_RETRY__ATTEMPTS", "2")

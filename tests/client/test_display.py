@@ -112,6 +112,20 @@ def test_reads_nifti_2(image):
     np.testing.assert_array_equal(read_volume(second.to_bytes()), image.get_fdata())
 
 
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize("image_class", [nib.Nifti1Image, nib.Nifti2Image])
+def test_voxels_begin_after_the_header_where_it_does_not_say_so(image_class, byte_order):
+    voxels = np.random.default_rng(0).integers(0, 500, (4, 5, 6)).astype(f"{byte_order}i2")
+    header = image_class.header_class(endianness=byte_order)
+    image = image_class(voxels, np.eye(4), header)
+    content = bytearray(image.to_bytes())
+    where, kind = (108, "f4") if image_class is nib.Nifti1Image else (168, "i8")
+    size = int(kind[1])
+    assert np.frombuffer(content[where : where + size], byte_order + kind)[0] == header.single_vox_offset
+    content[where : where + size] = bytes(size)
+    np.testing.assert_array_equal(read_volume(bytes(content)), voxels)
+
+
 def test_axes_of_length_one_are_dropped():
     content = nib.Nifti1Image(np.zeros((4, 5, 6, 1), np.float32), np.eye(4)).to_bytes()
     assert read_volume(content).shape == (4, 5, 6)

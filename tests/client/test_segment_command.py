@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 
 import nibabel as nib
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hunet_client import segment_outcome
 from hunet_client.async_client import DEFAULT_MODEL
 from hunet_client.cli import hunet
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD
@@ -145,21 +147,81 @@ def test_json_holds_reports_and_errors(run, scan_path, tmp_path):
 
 
 def test_urgent_and_deadline_reach_triton(run, stack, scan_path, tmp_path):
-    run(scan_path, "-o", tmp_path / "out", "--urgent", "--deadline-s", "50")
+    assert run(scan_path, "-o", tmp_path / "out", "--urgent", "--deadline-s", "50").exit_code == 0
 
+    assert stack.triton.requests
     for request in stack.triton.requests:
         assert request.parameters["priority"].uint64_param == 1
         assert request.parameters["timeout"].int64_param <= 50e6
 
 
-def test_an_unwritable_folder_is_found_before_any_work(run, stack, scan_path, tmp_path):
+# Not even root makes files in /proc.
+@pytest.mark.parametrize("folder", ["file/out", "/proc"])
+def test_an_unwritable_folder_is_found_before_any_work(run, stack, scan_path, tmp_path, folder):
     (tmp_path / "file").write_text("")
 
-    result = run(scan_path, "-o", tmp_path / "file" / "out")
+    result = run(scan_path, "-o", tmp_path / folder)
 
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
     assert stack.preprocess.preprocess.calls == 0
+
+
+def test_an_error_that_nobody_foresaw_does_not_stop_the_other_scans(run, scan_path, tmp_path, monkeypatch):
+    other = shutil.copy(scan_path, tmp_path / "other.nii.gz")
+    build = segment_outcome.build_report
+
+    def fails_once(segmentation):
+        monkeypatch.setattr(segment_outcome, "build_report", build)
+        raise RuntimeError("a surprise")
+
+    monkeypatch.setattr(segment_outcome, "build_report", fails_once)
+    result = run(scan_path, other, "-o", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert f"{scan_path}: unexpected RuntimeError: a surprise" in result.stderr
+    assert (tmp_path / "out" / "other" / "report.json").exists()
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.nii.gz"), "[old] scan.nii.gz"])
+def test_any_name_of_a_file_can_be_segmented_and_shown(run, scan_path, tmp_path, name):
+    scan = scan_path.rename(scan_path.with_name(name))
+    result = run(scan, "-o", tmp_path / "[out]")
+
+    assert result.exit_code == 0, result.stderr
+    shown = "".join(result.stdout.split())
+    assert "[old]scan" in shown or "caf\ufffd" in shown
+    assert "[out]" in shown
+
+
+def test_a_series_of_a_nifti_file_is_an_error_in_the_call(run, scan_path, tmp_path):
+    result = run(scan_path, "-o", tmp_path / "out", "--series", "1.2.3")
+
+    assert result.exit_code == 2
+    assert "Leave --series out" in result.stderr
+
+
+def test_a_setting_that_is_none_is_named(scan_path, tmp_path):
+    command = ["segment", str(scan_path), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(hunet, command, env={"HUNET_TIMEOUTS__SCAN_S": "10min"})
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: HUNET_TIMEOUTS__SCAN_S: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_without_services_machines_hear_of_it_too(scan_path, tmp_path):
+    nobody = ["--preprocess-address=127.0.0.1:9", "--triton-address=127.0.0.1:9"]
+    result = CliRunner().invoke(
+        hunet,
+        ["segment", str(scan_path), "-o", str(tmp_path / "out"), "--json", *nobody],
+        env={"HUNET_TIMEOUTS__CONNECT_S": "0.2"},
+    )
+
+    document = json.loads(result.stdout)
+    assert document["scans"] == []
+    assert document["error"]["kind"] == "ServiceUnavailableError"
+    assert document["error"]["exit_code"] == result.exit_code == 4
 
 
 def test_without_services_it_says_so_once(scan_path, tmp_path):

@@ -95,11 +95,23 @@ def test_a_killed_python_stub_is_retried(stack, scan_path, scan_volume, status):
     assert np.array_equal(segment(stack, scan_path).mask, scan_volume >= 50)
 
 
-def test_a_full_triton_queue_is_retried(stack, scan_path, scan_volume, status):
-    full = status(grpc.StatusCode.UNAVAILABLE, "[request id: ] Exceeds maximum queue size")
+REFUSED_BY_TRITON = ["[request id: ] Exceeds maximum queue size", "[request id: ] Request timeout expired"]
+
+
+@pytest.mark.parametrize("message", REFUSED_BY_TRITON)
+def test_a_full_triton_queue_is_retried(stack, scan_path, scan_volume, status, message):
+    full = status(grpc.StatusCode.UNAVAILABLE, message)
     stack.triton.infer.faults = [full, full]
 
     assert np.array_equal(segment(stack, scan_path).mask, scan_volume >= 50)
+
+
+@pytest.mark.parametrize("message", REFUSED_BY_TRITON)
+def test_a_triton_queue_that_stays_full_is_called_busy(stack, scan_path, status, message):
+    stack.triton.infer.faults = [status(grpc.StatusCode.UNAVAILABLE, message)] * 100
+
+    with pytest.raises(ServiceBusyError):
+        segment(stack, scan_path)
 
 
 def test_a_refused_scan_is_not_sent_again(stack, scan_path, status):

@@ -266,6 +266,19 @@ async def test_metrics_tell_what_scans_are_like(server, channel, good, read_metr
     assert value("hunet_preprocess_lesion_load_ml_sum") > 0
 
 
+async def test_a_scan_that_is_read_in_three_planes_is_one(server, channel, make_affine, make_nifti, read_metrics):
+    noise = np.random.default_rng(0).integers(1, 1000, (32, 40, 36)).astype(np.int16)
+    content = make_nifti(noise, make_affine(noise.shape, (4.0, 4.0, 4.0)))
+    for plane in (pb.SLICE_PLANE_UNSPECIFIED, pb.SLICE_PLANE_CORONAL, pb.SLICE_PLANE_SAGITTAL):
+        manifest, batches = await preprocess(channel, content, slice_plane=plane)
+        await restore(channel, manifest, batches)
+    _, value = await read_metrics(server)
+    assert value("hunet_preprocess_scan_slices_sum") == 36
+    assert value("hunet_preprocess_scan_quality_score_count") == 1
+    assert value("hunet_preprocess_lesion_load_ml_count") == 1
+    assert value("hunet_preprocess_call_seconds_count", call="restore", outcome="ok") == 3
+
+
 async def test_metrics_tell_of_places_and_of_waiting_for_one(server, channel, good, read_metrics):
     await preprocess(channel, good)
     text, value = await read_metrics(server)

@@ -7,6 +7,7 @@ top, coronal and sagittal ones superior; sagittal ones have anterior on the left
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
 from dataclasses import dataclass
@@ -113,12 +114,22 @@ def read_volume(scan: str | os.PathLike[str] | bytes) -> NDArray[np.float32]:
         content = scan if isinstance(scan, bytes) else Path(scan).read_bytes()
         if content.startswith(GZIP_MAGIC):
             content = gzip.decompress(content)
-        voxels = _image_class(content).from_bytes(content).get_fdata(dtype=np.float32)
+        image_class = _image_class(content)
+        voxels = image_class.from_bytes(_with_offset(content, image_class)).get_fdata(dtype=np.float32)
     except (OSError, EOFError, zlib.error, ValueError, *_NIFTI_ERRORS) as exc:
         raise InputError(name, f"cannot be shown: {exc}", "Give a NIfTI file, .nii or .nii.gz") from exc
     if voxels.ndim < 3 or any(length != 1 for length in voxels.shape[3:]):
         raise InputError(name, f"is not a single volume: its shape is {voxels.shape}", "Give one 3-D volume")
     return voxels.reshape(voxels.shape[:3])
+
+
+def _with_offset(content: bytes, image_class: type[nib.Nifti1Image]) -> bytes:
+    """Says where the voxels begin if the header does not: an offset of 0 stands for right after it."""
+    header = image_class.header_class.from_fileobj(io.BytesIO(content))
+    if header["vox_offset"] or not header.is_single:
+        return content
+    header["vox_offset"] = header.single_vox_offset
+    return bytes(header.binaryblock) + content[len(header.binaryblock) :]
 
 
 def _image_class(content: bytes) -> type[nib.Nifti1Image] | type[nib.Nifti2Image]:

@@ -11,6 +11,7 @@ from hunet_client.errors import HunetError
 
 # Of an error that nobody foresaw, and of several scans that failed for different reasons.
 GENERAL_FAILURE = 1
+SHOW_CAUSES = "Run `hunet -v ...` for the whole chain of causes."
 
 
 def print_error(error: Exception, *, verbose: bool) -> None:
@@ -20,8 +21,7 @@ def print_error(error: Exception, *, verbose: bool) -> None:
     if isinstance(error, HunetError):
         click.echo(f"error: {error}", err=True)
     else:
-        hint = "Run `hunet -v ...` for the whole chain of causes."
-        click.echo(f"error: unexpected {type(error).__name__}: {error}. {hint}", err=True)
+        click.echo(f"error: unexpected {type(error).__name__}: {error}. {SHOW_CAUSES}", err=True)
 
 
 def exit_code(errors: Iterable[Exception]) -> int:

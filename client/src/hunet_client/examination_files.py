@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from hunet_client.display import read_volume
 from hunet_client.errors import InputError
 from hunet_client.findings import Examination
+from hunet_client.findings.lesion_points import lesions_of
 from hunet_client.report import Report
 
 
@@ -32,12 +34,27 @@ def read_examination(scan: Path, results: Path) -> StoredExamination:
     flair, mask = read_volume(scan), read_volume(results / "mask.nii.gz")
     if flair.shape != mask.shape or report.input.shape != mask.shape:
         raise InputError(str(scan), f"its grid {flair.shape} is not that of the results in {results}", "Name its own")
-    stored = results / "probability.nii.gz"
     affine = np.asarray(nib.nifti1.load(results / "mask.nii.gz").affine)
+    if not _is_input(scan, report, affine):
+        raise InputError(str(scan), f"the results in {results} are of another scan", "Name its own")
+    try:
+        lesions_of(mask, affine, report)
+    except ValueError as exc:
+        name = str(results / "mask.nii.gz")
+        raise InputError(name, "was changed since its report was written", "Segment the scan again") from exc
+    stored = results / "probability.nii.gz"
     return StoredExamination(
         Examination(flair, (mask > 0).astype(np.uint8), affine, report),
         read_volume(stored) if stored.exists() else None,
     )
+
+
+def _is_input(scan: Path, report: Report, affine: NDArray[np.float64]) -> bool:
+    """By its content; a NIfTI file that was made of a DICOM series has the series' place alone."""
+    if report.input.dicom is not None:
+        return np.allclose(nib.nifti1.load(scan).affine, affine, atol=1e-2)
+    with scan.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == report.input.sha256  # type: ignore[arg-type]
 
 
 def _read_report(path: Path) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,9 +33,13 @@ class OutputFiles:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Makes the folder where there is none; to be called before anything is computed. Raises HunetError."""
+    """Makes the folder where there is none, and sees whether it can be written to.
+
+    To be called before anything is computed. Raises HunetError.
+    """
     with _naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 def write_outputs(

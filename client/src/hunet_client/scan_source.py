@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
@@ -46,9 +47,8 @@ class FileSource:
         if isinstance(scan, bytes):
             self.file_name = file_name or "scan.nii.gz"
             return
-        self.file_name = file_name or scan.name
-        if not scan.exists():
-            raise InputError(str(scan), "no such file", "Check the path")
+        # Names of old file systems may be no UTF-8, as the service and the report need it.
+        self.file_name = file_name or os.fsencode(scan.name).decode("utf-8", "replace")
         if not scan.is_file():
             raise InputError(str(scan), "is not a file", "Name one .nii or .nii.gz file, or a folder of DICOM files")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -77,20 +78,21 @@ def segment(
     from hunet_client.output_files import prepare_folder
     from hunet_client.result_folders import result_folders
     from hunet_client.segment_outcome import FailedScan, segment_to_folder
-    from hunet_client.segment_output import print_json, print_table, slice_progress
-    from hunet_client.settings import ClientSettings
+    from hunet_client.segment_output import failing_as_json, print_json, print_table, slice_progress
+    from hunet_client.settings import client_settings
     from hunet_client.sync_client import SegmentationClient
 
     export_traces("hunet")
     addresses: dict[str, Any] = {"preprocess_address": preprocess_address, "triton_address": triton_address}
-    settings = ClientSettings(**{name: address for name, address in addresses.items() if address})
-    folders = result_folders(scans, output)
-    prepare_folder(output)
-
     outcomes = []
-    with SegmentationClient(settings) as client:
-        # Without the services no scan can succeed: say so once.
-        client.connect(model)
+    with ExitStack() as opened:
+        with failing_as_json() if as_json else nullcontext():
+            settings = client_settings(**{name: address for name, address in addresses.items() if address})
+            folders = result_folders(scans, output)
+            prepare_folder(output)
+            client = opened.enter_context(SegmentationClient(settings))
+            # Without the services no scan can succeed: say so once.
+            client.connect(model)
         for scan, folder in zip(scans, folders, strict=True):
             with slice_progress(scan) as progress:
                 outcome = segment_to_folder(

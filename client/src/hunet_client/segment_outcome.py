@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hunet_client.error_output import SHOW_CAUSES
 from hunet_client.errors import HunetError
 from hunet_client.open_scan import open_scan
 from hunet_client.output_files import OutputFiles, write_outputs
@@ -60,4 +61,9 @@ def segment_to_folder(
             # Several scans of one batch may have one name.
             error.subject = str(scan)
         return FailedScan(scan, error)
+    except Exception as error:
+        # What nobody foresaw in one scan must not cost the others their results.
+        unforeseen = HunetError(str(scan), f"unexpected {type(error).__name__}: {error}", SHOW_CAUSES)
+        unforeseen.__cause__ = error
+        return FailedScan(scan, unforeseen)
     return SegmentedScan(scan, report, files, segmentation.elapsed_s)

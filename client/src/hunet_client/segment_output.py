@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from hunet_client.errors import HunetError
 from hunet_client.notice import RESEARCH_USE_ONLY
 from hunet_client.output_files import OutputFiles
 from hunet_client.plane_runs import ProgressCallback
@@ -26,11 +28,11 @@ Outcomes = Sequence[SegmentedScan | FailedScan]
 @contextmanager
 def slice_progress(scan: Path) -> Iterator[ProgressCallback]:
     """A bar on standard error that counts the scan's slices; gone when the scan is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("slices"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("slices"))
     console = Console(stderr=True)
     hidden = not console.is_terminal
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=hidden) as bars:
-        bar = bars.add_task(scan.name, total=None)
+        bar = bars.add_task(click.format_filename(scan.name), total=None)
         yield lambda done, total: bars.update(bar, completed=done, total=total)
 
 
@@ -47,18 +49,18 @@ def print_table(outcomes: Outcomes) -> None:
     table.add_column("folder", overflow="fold")
     for outcome in done:
         table.add_row(
-            str(outcome.scan),
+            escape(click.format_filename(outcome.scan)),
             str(outcome.report.lesion_count),
             f"{outcome.report.total_volume_ml:.2f}",
             _confidence(outcome.report),
             _quality(outcome.report),
             f"{outcome.elapsed_s:.1f}",
-            str(outcome.files.mask.parent),
+            escape(click.format_filename(outcome.files.mask.parent)),
         )
     Console().print(table)
     for outcome in done:
         for flag in outcome.report.quality_flags:
-            click.echo(f"{flag.severity}: {outcome.scan}: {flag.message}")
+            click.echo(f"{flag.severity}: {click.format_filename(outcome.scan)}: {flag.message}")
 
 
 def _confidence(report: Report) -> str:
@@ -81,14 +83,24 @@ def print_json(outcomes: Outcomes) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
+@contextmanager
+def failing_as_json() -> Iterator[None]:
+    """Prints an error that keeps every scan from being segmented as JSON too, and passes it on."""
+    try:
+        yield
+    except HunetError as error:
+        document = {"research_use_only": RESEARCH_USE_ONLY, "scans": [], "error": _error_as_json(error)}
+        click.echo(json.dumps(document, indent=2))
+        raise
+
+
+def _error_as_json(error: HunetError) -> dict[str, Any]:
+    return {"kind": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
+
+
 def _as_json(outcome: SegmentedScan | FailedScan) -> dict[str, Any]:
     if isinstance(outcome, FailedScan):
-        error = {
-            "kind": type(outcome.error).__name__,
-            "message": str(outcome.error),
-            "exit_code": outcome.error.exit_code,
-        }
-        return {"scan": str(outcome.scan), "error": error}
+        return {"scan": str(outcome.scan), "error": _error_as_json(outcome.error)}
     return {
         "scan": str(outcome.scan),
         "elapsed_s": round(outcome.elapsed_s, 3),

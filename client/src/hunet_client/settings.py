@@ -2,18 +2,20 @@
 
 Where a value comes from, first found: an argument of `ClientSettings(...)`; an environment variable (`HUNET_`
 and the field's name in capitals, with `__` before a nested one: `HUNET_PREPROCESS_ADDRESS`,
-`HUNET_TIMEOUTS__SCAN_S`); for the two addresses the state file of the stack that `hunet up` started; the
-default written here. `HUNET_TLS__CA`, `HUNET_TLS__CERTIFICATE` and `HUNET_TLS__KEY` belong together.
+`HUNET_TIMEOUTS__SCAN_S`); for addresses and certificates, unless both addresses are given, the state file of the
+stack that `hunet up` started; the default written here. `HUNET_TLS__CA`, `HUNET_TLS__CERTIFICATE` and `HUNET_TLS__KEY`
+belong together.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from hunet_client.errors import UsageError
 from hunet_client.stack_state import StackState
 from hunet_client.tls import Tls
 
@@ -72,6 +74,17 @@ class ClientSettings(BaseSettings):
         return init_settings, env_settings, _RunningStack(settings_cls)
 
 
+def client_settings(**given: Any) -> ClientSettings:
+    """`ClientSettings(**given)` for commands. Raises UsageError, naming each setting that cannot be used."""
+    try:
+        return ClientSettings(**given)
+    except ValidationError as exc:
+        names = ", ".join("HUNET_" + "__".join(map(str, error["loc"])).upper() for error in exc.errors())
+        raise UsageError(names, "; ".join(error["msg"] for error in exc.errors()), "Correct the environment") from exc
+    except SettingsError as exc:
+        raise UsageError("HUNET_... in the environment", str(exc), "Correct it") from exc
+
+
 class _RunningStack(PydanticBaseSettingsSource):
     """The addresses in the running stack's state file, where there is one."""
 
@@ -79,6 +92,9 @@ class _RunningStack(PydanticBaseSettingsSource):
         return self().get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
+        if {"preprocess_address", "triton_address"} <= self.current_state.keys():
+            # Another system, whatever runs here.
+            return {}
         state = StackState.read()
         if state is None:
             return {}

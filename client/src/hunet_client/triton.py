@@ -135,7 +135,7 @@ class TritonTransport:
         what = f"{code}: {message}"
         if code == "NOT_FOUND":
             return UsageError(model, f"Triton at {self.address} serves no such model", "Name another")
-        if code == "UNAVAILABLE" and "maximum queue size" in message:
+        if code == "UNAVAILABLE" and ("maximum queue size" in message or "timeout expired" in message.lower()):
             return ServiceBusyError(self.address, what, "Try again later")
         if code in ("UNAVAILABLE", "CANCELLED") or _stub_died(message):
             return ServiceUnavailableError(self.address, what, START_THE_STACK)

@@ -40,7 +40,7 @@ def overview() -> Dashboard:
             ),
             figure(
                 "Scans, 24 h",
-                "Scans prepared within a day; one that is read in three planes counts three times.",
+                "Scans prepared within a day, each once, in however many planes it is read.",
                 "short",
                 "hunet:scans:increase1d",
             ),

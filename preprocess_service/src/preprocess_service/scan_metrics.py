@@ -1,6 +1,6 @@
 """What the scans of a site are like, as distributions: a shift in one of them is drift.
 
-One observation a call, so a scan that is read in three planes counts three times.
+Of a scan that is read in three planes the reading in its own counts; each attempt at a scan counts.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from preprocess_service.pipeline.geometry import is_in_natural_plane
 from preprocess_service.pipeline.manifest import Manifest
 from preprocess_service.pipeline.quality.references import COMPONENTS
 
@@ -57,6 +58,8 @@ class ScanMetrics:
 
     def observe_scan(self, manifest: Manifest) -> None:
         """Counts a scan that was prepared."""
+        if not _is_own_plane(manifest):
+            return
         self._slices.observe(manifest.geometry.slice_count)
         if manifest.quality.score is not None:
             self._quality.observe(manifest.quality.score)
@@ -68,5 +71,11 @@ class ScanMetrics:
 
     def observe_prediction(self, probability: npt.NDArray[np.float32], manifest: Manifest) -> None:
         """probability: (i, j, k) on the scan's own grid."""
+        if not _is_own_plane(manifest):
+            return
         voxel_ml = float(np.prod(manifest.spacing_mm)) / 1000.0
         self._lesion_load.observe(np.count_nonzero(probability >= LESION_PROBABILITY) * voxel_ml)
+
+
+def _is_own_plane(manifest: Manifest) -> bool:
+    return is_in_natural_plane(manifest.geometry, np.reshape(manifest.affine, (4, 4)))

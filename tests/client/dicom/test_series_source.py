@@ -88,6 +88,20 @@ def test_a_series_that_is_not_there_is_an_error(study):
         open_scan(study, series_uid="1.2.3")
 
 
+def test_a_zip_that_broke_off_is_called_one(study, zip_folder, tmp_path):
+    packed = tmp_path / "study.zip"
+    packed.write_bytes(zip_folder(study)[:-100])
+    with pytest.raises(InputError, match="the zip is damaged or incomplete"):
+        open_scan(packed)
+
+
+def test_dicom_files_without_a_series_are_an_error(make_series, write_study):
+    [loose] = make_series("flair", 2)[:1]
+    del loose.SeriesInstanceUID
+    with pytest.raises(InputError, match="none of its DICOM files belongs to a series"):
+        open_scan(write_study([loose]))
+
+
 def test_a_folder_without_dicom_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(InputError, match="no DICOM files"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import nibabel as nib
@@ -21,7 +22,11 @@ def stored(tmp_path):
         scan = tmp_path / f"{name}.nii.gz"
         nib.save(nib.Nifti1Image(examination.flair.astype(np.float32), examination.affine), scan)
         nib.save(nib.Nifti1Image(examination.mask, examination.affine), folder / "mask.nii.gz")
-        (folder / "report.json").write_text(examination.report.to_json())
+        digest = hashlib.sha256(scan.read_bytes()).hexdigest()
+        report = examination.report.model_copy(
+            update={"input": examination.report.input.model_copy(update={"sha256": digest})}
+        )
+        (folder / "report.json").write_text(report.to_json())
         return scan, folder
 
     return store
@@ -66,3 +71,25 @@ def test_results_of_another_scan_are_refused(stored, phantom, examine, settings,
     assert "is not that of the results" in mixed.stderr
     assert "report.json: cannot be read" in missing.stderr
     assert other.exists()
+
+
+def test_scans_and_results_in_the_wrong_order_are_refused(stored, examine, settings, tmp_path):
+    now, results_now = stored(examine(settings).examination, "now")
+    moved = np.eye(4)
+    moved[0, 3] = 2
+    earlier, results_earlier = stored(examine(settings, moved=moved).examination, "earlier")
+    result = run(now, results_earlier, "--prior", earlier, results_now, "-o", tmp_path / "out")
+
+    assert result.exit_code == 3
+    assert "are of another scan" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mask_that_was_changed_since_is_named(stored, phantom, tmp_path):
+    scan, results = stored(phantom.examination, "now")
+    empty = np.zeros_like(phantom.examination.mask)
+    nib.save(nib.Nifti1Image(empty, phantom.examination.affine), results / "mask.nii.gz")
+    result = run(scan, results, "--prior", *stored(phantom.examination, "earlier"), "-o", tmp_path / "out")
+
+    assert result.exit_code == 3
+    assert "mask.nii.gz: was changed since its report was written" in result.stderr

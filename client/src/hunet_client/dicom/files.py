@@ -44,6 +44,8 @@ def dicom_files(path: Path) -> list[StoredFile]:
         found = [file for file in _stored_files(path) if _is_dicom(file)]
     except UNREADABLE as exc:
         raise InputError(str(path), f"cannot be read: {exc}", "Check its permissions, or copy it again") from exc
+    if not found and _is_damaged_zip(path):
+        raise InputError(str(path), "the zip is damaged or incomplete", "Copy it again")
     if not found:
         raise InputError(str(path), "there are no DICOM files in it", "Name a DICOM folder, or a .nii or .nii.gz file")
     return found
@@ -64,6 +66,13 @@ def _stored_files(path: Path) -> Iterator[StoredFile]:
                 yield StoredFile(lambda member=member: cast(BinaryIO, archive.open(member)))  # type: ignore[misc]
     else:
         yield StoredFile(lambda: path.open("rb"))
+
+
+def _is_damaged_zip(path: Path) -> bool:
+    if path.is_dir() or zipfile.is_zipfile(path):
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
 
 
 def _is_dicom(file: StoredFile) -> bool:

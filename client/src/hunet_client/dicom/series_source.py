@@ -67,6 +67,8 @@ def open_series(path: Path, series_uid: str | None = None) -> SeriesSource:
             files[str(header.SOPInstanceUID)].append(file)
     if damaged and not headers:
         raise InputError(str(path), f"its DICOM files are damaged, all {damaged}", "Export the series again")
+    if not headers:
+        raise InputError(str(path), "none of its DICOM files belongs to a series", "Name the folder of the images")
     if series_uid is None and len(headers) == 1 and path.is_file():
         # Who names one file has chosen.
         series_uid = str(headers[0].SeriesInstanceUID)
@@ -114,7 +116,8 @@ def _read_header(file: StoredFile) -> Dataset | None:
 
 def _doubt(path: Path, candidates: str, series_uid: str | None) -> UsageError:
     if series_uid is None:
-        what = "it is in doubt which series is the FLAIR"
-    else:
-        what = f"series {series_uid} is not in it, or holds several volumes of which none is clearly the FLAIR"
-    return UsageError(str(path), what, f"Name one with --series UID:\n{candidates}")
+        return UsageError(
+            str(path), "it is in doubt which series is the FLAIR", f"Name one with --series UID:\n{candidates}"
+        )
+    what = f"series {series_uid} is not in it, or holds several volumes of which none is clearly the FLAIR"
+    return UsageError(str(path), what, f"Name another series, or the folder of one volume:\n{candidates}")

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hunet_client.errors import InputError
+from hunet_client.errors import InputError, UsageError
+from hunet_client.report import Report
+from pydantic import ValidationError
 
 _SUFFIXES = (".nii.gz", ".nii", ".zip")
 
@@ -19,23 +21,32 @@ class ArchivedScan:
     scan: Path
     results: Path
 
-    @property
-    def is_done(self) -> bool:
-        """Whether results are there that are newer than the scan; the report is written last."""
-        report = self.results / "report.json"
-        return report.is_file() and report.stat().st_mtime >= _changed_at(self.scan)
+    def report_by(self, model: str) -> Report | None:
+        """That of results which are newer than the scan, and by this model; the report is written last."""
+        file = self.results / "report.json"
+        if not file.is_file() or file.stat().st_mtime < _changed_at(self.scan):
+            return None
+        try:
+            report = Report.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            return None
+        return report if report.provenance.model.name == model else None
 
 
 def find_scans(archive: Path, output: Path) -> list[ArchivedScan]:
     """Every scan below a folder, in the order of their paths; results are laid out as the archive is.
 
-    Raises InputError where there is none, or where two would have one folder of results.
+    Raises InputError where there is none, or where two would have one folder of results; UsageError where results would
+    lie among the scans.
     """
     output = output.resolve()
+    if output == archive.resolve():
+        raise UsageError(str(output), "is the archive itself", "Choose another folder with -o")
+    is_inside = archive.resolve() in output.parents
     found = [
         ArchivedScan(scan, output / _stem(scan.relative_to(archive)))
         for scan in sorted({*_files(archive), *_folders(archive)})
-        if output not in scan.resolve().parents
+        if not (is_inside and output in scan.resolve().parents)
     ]
     if not found:
         what = f"holds no scan: {', '.join(_SUFFIXES)}, or a folder of .dcm files"

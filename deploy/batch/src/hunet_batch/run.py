@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import dask
 from distributed import Client, LocalCluster, as_completed
 from hunet_client import ClientSettings
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hunet_batch.archive import ArchivedScan
-from hunet_batch.work import BatchRow, segment_one
+from hunet_batch.work import BatchRow, row_of, segment_one
 
-# A worker that is lost takes its scan with it so often before the scan is called failed.
-_RETRIES = 2
+# A scan that so many workers here were lost with is called failed; a cluster's scheduler has its own setting.
+_LOST_WORKERS = 2
 
 
 def run(
@@ -25,43 +26,44 @@ def run(
     workers: int,
     scheduler: str | None,
     console: Console,
-) -> list[BatchRow]:
-    """A row for each scan, in their order. scheduler: of a Dask cluster; without it, worker processes here."""
-    rows = {one: BatchRow(str(one.scan), "known") for one in scans if one.is_done}
-    wanted = [one for one in scans if one not in rows]
+) -> Iterator[BatchRow]:
+    """A row for each scan as it is done. scheduler: of a Dask cluster; without it, worker processes here."""
+    known = {one: report for one in scans if (report := one.report_by(model))}
+    yield from (row_of(one, "known", report) for one, report in known.items())
+    wanted = [one for one in scans if one not in known]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("scans", total=len(scans), completed=len(rows))
-        for one, row in _segmented(wanted, settings, model, workers=workers, scheduler=scheduler):
-            rows[one] = row
+        task = progress.add_task("scans", total=len(scans), completed=len(known))
+        for row in _segmented(wanted, settings, model, workers=workers, scheduler=scheduler):
             progress.advance(task)
-    return [rows[one] for one in scans]
+            yield row
 
 
 def _segmented(
     scans: Sequence[ArchivedScan], settings: ClientSettings, model: str, *, workers: int, scheduler: str | None
-) -> Iterator[tuple[ArchivedScan, BatchRow]]:
+) -> Iterator[BatchRow]:
     if not scans:
         return
-    with _dask(workers, scheduler) as dask:
+    with _client(workers, scheduler) as client:
         sent = settings.model_dump(mode="json")
-        futures = {dask.submit(segment_one, one, sent, model, pure=False, retries=_RETRIES): one for one in scans}
+        futures = {client.submit(segment_one, one, sent, model, pure=False): one for one in scans}
         for future in as_completed(futures):
             one = futures[future]
             error = future.exception()
             if error is None:
-                yield one, future.result()
+                yield future.result()
             else:
-                yield one, BatchRow(str(one.scan), "failed", error=f"{type(error).__name__}: {error}", exit_code=1)
+                yield BatchRow(str(one.scan), "failed", error=f"{type(error).__name__}: {error}", exit_code=1)
 
 
 @contextmanager
-def _dask(workers: int, scheduler: str | None) -> Iterator[Client]:
+def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     if scheduler is not None:
         with Client(scheduler) as client:
             yield client
         return
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": _LOST_WORKERS}),
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
         Client(cluster) as client,
     ):

@@ -20,4 +20,5 @@ def write_table(rows: Sequence[BatchRow], path: Path) -> None:
     writer = csv.DictWriter(text, [*(field.name for field in fields(BatchRow)), "notice"])
     writer.writeheader()
     writer.writerows(asdict(row) | {"notice": RESEARCH_USE_ONLY} for row in rows)
-    write_atomically(path, text.getvalue().encode())
+    # A path may be no UTF-8; it is written as it is.
+    write_atomically(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hunet_client import ClientSettings, SegmentationClient
+from hunet_client.report import Report
 from hunet_client.segment_outcome import FailedScan, segment_to_folder
 
 from hunet_batch.archive import ArchivedScan
@@ -40,12 +41,10 @@ def segment_one(archived: ArchivedScan, settings: dict[str, Any], model: str) ->
     if isinstance(outcome, FailedScan):
         error = outcome.error
         return BatchRow(str(archived.scan), "failed", error=str(error), exit_code=error.exit_code)
-    report = outcome.report
-    return BatchRow(
-        str(archived.scan),
-        "done",
-        report.lesion_count,
-        report.total_volume_ml,
-        report.quality.score,
-        round(outcome.elapsed_s, 3),
-    )
+    return row_of(archived, "done", outcome.report, round(outcome.elapsed_s, 3))
+
+
+def row_of(archived: ArchivedScan, state: str, report: Report, elapsed_s: float | None = None) -> BatchRow:
+    """The line of a scan that has its report."""
+    scan = str(archived.scan)
+    return BatchRow(scan, state, report.lesion_count, report.total_volume_ml, report.quality.score, elapsed_s)

@@ -80,6 +80,7 @@ def load(
     """
     import anyio
     from hunet_client.errors import ServiceUnavailableError
+    from hunet_client.output_files import prepare_folder
     from hunet_client.stack_state import StackState, stack_state_path
     from rich.console import Console
     from rich.progress import Progress
@@ -96,7 +97,7 @@ def load(
     if plan.soak_s is not None and state is None:
         fix = "Start one with `hunet up`: a soak looks at its processes."
         raise ServiceUnavailableError(str(stack_state_path()), "no stack is running", fix)
-    output.mkdir(parents=True, exist_ok=True)
+    prepare_folder(output)
     with Progress(console=Console(stderr=True)) as progress:
         report = anyio.run(run, plan, progress, state.pid if state else None)
     (output / "load.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hunet_client import AsyncSegmentationClient, ClientSettings
+from hunet_client import AsyncSegmentationClient
 from hunet_client.errors import ServiceUnavailableError
-from hunet_client.settings import RetryPolicy
+from hunet_client.settings import RetryPolicy, client_settings
 from rich.progress import Progress
 
 from hunet_load.arrivals import poisson_arrivals
@@ -45,7 +45,7 @@ async def run(plan: Plan, progress: Progress, supervisor_pid: int | None) -> Loa
     """supervisor_pid: of the local stack; a soak needs it. Raises HunetError where the system does not answer."""
     begun_at = datetime.now(UTC)
     # What is refused is counted, not tried again.
-    settings = ClientSettings(retry=RetryPolicy(attempts=1))
+    settings = client_settings(retry=RetryPolicy(attempts=1))
     async with AsyncSegmentationClient(settings) as client:
         # Ends here, with its own error, where nothing answers.
         await client.segment(plan.scans[0].content, model=plan.model, single_plane=True)

@@ -143,8 +143,8 @@ def canary(triton_address: str, repository: Path) -> None:
     """
     import asyncio
 
-    from hunet_client import ClientSettings
     from hunet_client.errors import ServiceUnavailableError
+    from hunet_client.settings import client_settings
 
     from hunet_local.models import VERSION
     from hunet_local.probes import Canary, NotAnsweringError, TritonProbe
@@ -154,7 +154,7 @@ def canary(triton_address: str, repository: Path) -> None:
         raise ServiceUnavailableError(str(repository), "holds no exported model", "Run `hunet export` first.")
     canaries = {model: Canary.read(repository / model / VERSION) for model in models}
     try:
-        asyncio.run(TritonProbe(triton_address, canaries, ClientSettings().tls).check_ready())
+        asyncio.run(TritonProbe(triton_address, canaries, client_settings().tls).check_ready())
     except NotAnsweringError as exc:
         raise ServiceUnavailableError(triton_address, str(exc), "See Triton's log.") from exc
     click.echo(f"{', '.join(models)}: right")

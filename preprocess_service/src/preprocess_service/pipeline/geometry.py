@@ -131,6 +131,13 @@ def plan_slices(
     )
 
 
+def is_in_natural_plane(geometry: SliceGeometry, affine: npt.NDArray[np.float64]) -> bool:
+    """Whether AUTO would have chosen the slices' plane: of a scan that is read in several, one is. affine: (4, 4)."""
+    world_of_axis = [int(world) for world in nib.io_orientation(affine)[:, 0]]
+    plane = _natural_plane(nib.affines.voxel_sizes(affine), world_of_axis)
+    return bool(_WORLD_AXES[plane][0] == world_of_axis[geometry.slice_axis])
+
+
 def oriented(volume: npt.NDArray[Voxel], geometry: SliceGeometry) -> npt.NDArray[Voxel]:
     """A view (slice, row, column) of a volume (i, j, k), anatomically oriented."""
     view = volume.transpose(geometry.slice_axis, geometry.row_axis, geometry.column_axis)
