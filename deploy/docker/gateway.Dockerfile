@@ -15,8 +15,9 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation ./protocol ./clien
 FROM python:3.12-slim-bookworm
 COPY --from=build /opt/hunet /opt/hunet
 ENV PATH=/opt/hunet/bin:$PATH \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    HUNET_GATEWAY_CONFIG=/etc/hunet/gateway.toml
 # A new volume takes over its owner and mode.
 RUN install -d -m 0700 -o 10001 -g 10001 /var/lib/hunet
 USER 10001:10001
-ENTRYPOINT ["hunet", "pacs", "serve", "--config", "/etc/hunet/gateway.toml"]
+ENTRYPOINT ["hunet", "pacs", "serve"]

@@ -33,9 +33,11 @@ class ConnectProbe:
 
     def __init__(self, port: int) -> None:
         self._port = port
+        self.asked = 0
 
     async def check_ready(self) -> None:
         await asyncio.to_thread(self.pid)
+        self.asked += 1
 
     check_alive = check_ready
 
@@ -72,7 +74,7 @@ def part_running(tmp_path) -> Callable[..., Part]:
         return port
 
     def make(
-        code: str = SERVER, *, name: str = "echo", start_timeout_s: float = 30, stop_timeout_s: float = 30
+        code: str = SERVER, *, name: str = "echo", start_timeout_s: float = 30, stop_timeout_s: float = 30, **kind: bool
     ) -> Part:
         port = own_port()
         return Part(
@@ -82,6 +84,7 @@ def part_running(tmp_path) -> Callable[..., Part]:
             log_file=tmp_path / f"{name}.log",
             start_timeout_s=start_timeout_s,
             stop_timeout_s=stop_timeout_s,
+            **kind,
         )
 
     return make

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 
+import psutil
 import pytest
 from hunet_local.probes import NotAnsweringError
 from hunet_local.supervise import Pace, PartFailedError, supervise
@@ -120,7 +121,8 @@ def test_a_part_that_runs_but_answers_no_more_is_restarted(part_running, tmp_pat
 def test_a_part_that_lost_a_worker_is_restarted(part_running, tmp_path):
     """As Triton with a dead stub: the server goes on, and never replaces the worker."""
     worker_file = tmp_path / "worker"
-    part = part_running(f"""
+    part = part_running(
+        f"""
         import os, socket, subprocess, sys
         worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         open({str(worker_file)!r}, "w").write(str(worker.pid))
@@ -129,7 +131,9 @@ def test_a_part_that_lost_a_worker_is_restarted(part_running, tmp_path):
             connection, _ = listener.accept()
             connection.sendall(str(os.getpid()).encode())
             connection.close()
-    """)
+        """,
+        keeps_workers=True,
+    )
 
     async def scenario():
         async with Supervision(part) as supervision:
@@ -141,12 +145,40 @@ def test_a_part_that_lost_a_worker_is_restarted(part_running, tmp_path):
     run(scenario)
 
 
+def test_a_part_whose_children_come_and_go_is_left_alone(part_running):
+    """As preprocessing, which reads compressed images in processes of their own."""
+    part = part_running("""
+        import os, socket, subprocess, sys
+        child = subprocess.Popen([sys.executable, "-c", ""])
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+        while True:
+            connection, _ = listener.accept()
+            connection.sendall(str(os.getpid()).encode())
+            connection.close()
+    """)
+
+    async def scenario():
+        async with Supervision(part) as supervision:
+            await supervision.until(supervision.ready.is_set)
+            pid = part.probe.pid()
+            assert [child.status() for child in psutil.Process(pid).children()] == [psutil.STATUS_ZOMBIE]
+            asked = part.probe.asked
+            await supervision.until(lambda: part.probe.asked > asked + 3)
+            assert part.probe.pid() == pid
+
+    run(scenario)
+
+
 def test_a_part_that_answered_until_it_failed_starts_again_soon_each_time(part_running):
     part = part_running("""
         import os, socket, sys
         listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
         connection, _ = listener.accept()
         connection.sendall(str(os.getpid()).encode())
+        connection.close()
+        # Ends when it is asked again: its first answer has been heard.
+        listener.accept()
     """)
 
     async def scenario():
@@ -166,6 +198,8 @@ def test_a_part_that_fails_before_it_answers_waits_longer_each_time(part_running
             marker.touch()
             connection, _ = listener.accept()
             connection.sendall(str(os.getpid()).encode())
+            connection.close()
+            listener.accept()
     """)
 
     async def scenario():

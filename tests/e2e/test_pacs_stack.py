@@ -14,6 +14,7 @@ from hunet_local.archive import find_orthanc
 from mamba_hunet.phantom import PhantomSettings, make_phantom
 from mamba_hunet.phantom.dicom_series import write_mr_series
 from pydicom import dcmread
+from pynetdicom import AE
 
 PATIENCE_S = 90
 
@@ -105,3 +106,21 @@ def test_without_such_a_stack_the_command_says_how_to_start_one(running_stack, p
     run = running_stack.hunet("send-study", str(phantom_study))
     assert run.returncode == 4
     assert "hunet up --pacs" in run.stderr
+
+
+def test_the_archive_takes_studies_from_those_it_knows_on_this_machine(pacs_stack, phantom_study):
+    host, port = pacs_stack.state.archive_dicom_address.rsplit(":", 1)
+    first = dcmread(next(phantom_study.glob("*.dcm")))
+
+    def store(calling):
+        entity = AE(ae_title=calling)
+        entity.add_requested_context(first.SOPClassUID, first.file_meta.TransferSyntaxUID)
+        association = entity.associate(host, int(port), ae_title="ORTHANC")
+        if not association.is_established:
+            return None
+        status = association.send_c_store(first).get("Status")
+        association.release()
+        return status
+
+    assert store("STORESCU") == 0x0000
+    assert store("STRANGER") != 0x0000

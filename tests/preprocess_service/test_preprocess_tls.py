@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
+import urllib.request
 
 import grpc
 import pytest
@@ -81,3 +84,25 @@ def test_keys_can_be_read_by_their_owner_alone(made):
     modes = {path.name: path.stat().st_mode & 0o777 for path in made("keys").glob("*-key.pem")}
     assert set(modes.values()) == {0o600}
     assert len(modes) == 3
+
+
+def test_metrics_are_told_whoever_else_is_connected_and_silent(made):
+    folder = made("metrics")
+
+    async def scenario():
+        server = PreprocessServer(settings(folder, stop_grace_s=0))
+        await server.start()
+        host, port = server.metrics_address.split(":")
+        trusted = ssl.create_default_context(cafile=folder / "ca.pem")
+        trusted.check_hostname = True
+        strangers = ssl.create_default_context(cafile=folder / "ca.pem")
+        trusted.load_cert_chain(folder / "client.pem", folder / "client-key.pem")
+        with socket.create_connection((host, int(port))):
+            url = f"https://{host}:{port}/metrics"
+            text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, context=trusted, timeout=10).read())
+            with pytest.raises(OSError, match=r"certificate|onnection|closed"):
+                await asyncio.to_thread(lambda: urllib.request.urlopen(url, context=strangers, timeout=10).read())
+            await asyncio.wait_for(server.stop(), 5)
+        return text.decode()
+
+    assert "hunet_preprocess_places" in asyncio.run(scenario())

@@ -54,7 +54,7 @@ def _is_input(scan: Path, report: Report, affine: NDArray[np.float64]) -> bool:
     if report.input.dicom is not None:
         return np.allclose(nib.nifti1.load(scan).affine, affine, atol=1e-2)
     with scan.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == report.input.sha256  # type: ignore[arg-type]
+        return hashlib.file_digest(file, "sha256").hexdigest() == report.input.sha256
 
 
 def _read_report(path: Path) -> Report:

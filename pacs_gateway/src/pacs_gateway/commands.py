@@ -11,6 +11,8 @@ _CONFIG = click.option(
     "--config",
     "config_file",
     required=True,
+    envvar="HUNET_GATEWAY_CONFIG",
+    show_envvar=True,
     type=click.Path(path_type=Path, dir_okay=False),
     help="The gateway's TOML file: docs/gateway.md.",
 )

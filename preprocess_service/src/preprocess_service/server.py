@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from threading import Thread
-from typing import Any
-from wsgiref.simple_server import WSGIServer
-
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from hunet_protocol.server_options import SERVER_OPTIONS
 from hunet_protocol.v1 import preprocess_pb2, preprocess_pb2_grpc
-from prometheus_client import start_http_server
 
 from preprocess_service.metrics import ServiceMetrics
+from preprocess_service.metrics_server import MetricsServer
 from preprocess_service.servicer import PreprocessServicer
 from preprocess_service.settings import ServiceSettings
 
@@ -42,7 +38,7 @@ class PreprocessServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
-        self._metrics_server: tuple[WSGIServer, Thread] | None = None
+        self._metrics_server: MetricsServer | None = None
         self.address = settings.address
         self.metrics_address = settings.metrics_address
 
@@ -54,10 +50,8 @@ class PreprocessServer:
         host, _ = _split(self._settings.address)
         metrics_host, metrics_port = _split(self._settings.metrics_address)
         self.address = f"{host}:{self._listen()}"
-        self._metrics_server = start_http_server(
-            metrics_port, metrics_host, registry=self.metrics.registry, **_metrics_tls(self._settings)
-        )
-        self.metrics_address = f"{metrics_host}:{self._metrics_server[0].server_port}"
+        self._metrics_server = MetricsServer(metrics_host, metrics_port, self.metrics.registry, self._settings)
+        self.metrics_address = f"{metrics_host}:{self._metrics_server.port}"
         await self._server.start()
         for name in ("", SERVICE_NAME):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -78,20 +72,7 @@ class PreprocessServer:
         await self._server.stop(self._settings.stop_grace_s)
         self._servicer.close()
         if self._metrics_server is not None:
-            http_server, thread = self._metrics_server
-            http_server.shutdown()
-            http_server.server_close()
-            thread.join()
-
-
-def _metrics_tls(settings: ServiceSettings) -> dict[str, Any]:
-    """Arguments of prometheus_client.start_http_server."""
-    if settings.tls_certificate is None:
-        return {}
-    files = {"certfile": str(settings.tls_certificate), "keyfile": str(settings.tls_key)}
-    if settings.tls_ca is None:
-        return files
-    return files | {"client_cafile": str(settings.tls_ca), "client_auth_required": True}
+            self._metrics_server.stop()
 
 
 def _split(address: str) -> tuple[str, int]:

@@ -47,6 +47,15 @@ def test_triton_and_preprocessing_are_reached_from_inside_only(compose, services
     assert listening(services, "inside") == {*OURS, "prometheus"}
 
 
+def test_as_many_of_the_largest_scans_as_may_come_fit_in_preprocessings_memory(services):
+    """Five times its volume as float32 for one that is prepared, three times for those that wait for predictions."""
+    service = services["preprocess"]
+    variables = service["environment"]
+    scan_bytes = 4 * int(variables["HUNET_PREPROCESS_MAX_VOXELS"])
+    memory_gib = int(service["deploy"]["resources"]["limits"]["memory"].removesuffix("g"))
+    assert 8 * scan_bytes * int(variables["HUNET_PREPROCESS_MAX_SCANS"]) < memory_gib * 2**30
+
+
 def test_what_is_published_is_published_on_loopback(services):
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert published

@@ -106,6 +106,10 @@ def test_triton_gets_the_variables_that_hunet_up_sets():
     assert dict(re.findall(r"(MALLOC_\w+|OMP_\w+)=(\w+)", text)) == ENVIRONMENT
 
 
+def test_stubs_have_as_long_to_load_in_a_container_as_locally():
+    assert "--backend-config=python,stub-timeout-seconds=300 " in (ROOT / "deploy/docker/serve-triton").read_text()
+
+
 def test_the_gateway_may_write_into_a_new_volume():
     """Docker gives a new volume the owner and mode of the folder that it is mounted over."""
     (volume,) = re.findall(r"gateway:(/var/lib/\w+)$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)

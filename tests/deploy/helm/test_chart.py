@@ -245,6 +245,10 @@ def test_the_gateway_is_ready_when_it_says_so_also_without_a_dicom_node(objects,
     with_tls = render({"gateway": GATEWAY["gateway"] | {"httpTls": True}})
     (container,) = pods(with_tls)["v1-gateway"]["spec"]["containers"]
     assert container["readinessProbe"] == {"tcpSocket": {"port": "dicomweb"}}
+    (endpoint,) = with_tls["ServiceMonitor", "v1-gateway"]["spec"]["endpoints"]
+    assert endpoint["scheme"] == "https"
+    (endpoint,) = render(GATEWAY)["ServiceMonitor", "v1-gateway"]["spec"]["endpoints"]
+    assert "scheme" not in endpoint
 
 
 def test_without_prometheus_the_number_of_pods_stays(objects):

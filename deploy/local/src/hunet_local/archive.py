@@ -49,9 +49,17 @@ def archive_part(orthanc: Path, addresses: Addresses, folder: Path, log_file: Pa
         # Without users, only this machine is let in.
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
+        # DICOM is heard on every interface; whoever is not listed, or calls from elsewhere, is refused.
+        "DicomAlwaysAllowStore": False,
+        "DicomCheckModalityHost": True,
+        "DicomCheckCalledAet": True,
         "OverwriteInstances": True,
         "StableAge": 2,
-        "DicomModalities": {_GATEWAY: [GATEWAY_AE_TITLE, gateway[0], int(gateway[2])]},
+        "DicomModalities": {
+            _GATEWAY: [GATEWAY_AE_TITLE, gateway[0], int(gateway[2])],
+            # DCMTK's commands on this machine; nothing is sent to them.
+            "storescu": ["STORESCU", "127.0.0.1", 104],
+        },
         "LuaScripts": [str(forwarding)],
         "Plugins": [str(_DICOMWEB_PLUGIN)],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},

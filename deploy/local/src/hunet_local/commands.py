@@ -38,7 +38,7 @@ def up(
     """Start Triton, the preprocessing service and the web page on this machine.
 
     Installs Triton and exports the models where that has not been done, waits until a real inference has
-    answered by each, and restarts what dies. Everything listens on loopback. With --pacs, an MR series that is
+    answered by each, and restarts what dies. Everything serves this machine alone. With --pacs, an MR series that is
     stored in Orthanc is segmented, and its results come back into Orthanc; without Orthanc, studies are sent to the
     node and their results are on the web page. Research use only.
     """

@@ -27,6 +27,8 @@ class Part:
     start_timeout_s: float
     stop_timeout_s: float
     environment: Mapping[str, str] = field(default_factory=dict)
+    # Whether it works by processes that it never starts again.
+    keeps_workers: bool = False
 
 
 class PartProcess:
@@ -63,7 +65,9 @@ class PartProcess:
         return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
     def has_lost_a_worker(self) -> bool:
-        """Whether a process that the program started has died. Triton never starts a dead stub again."""
+        """Whether a process that the program started, and never starts again, has died."""
+        if not self._part.keeps_workers:
+            return False
         try:
             workers = psutil.Process(self.pid).children()
             return any(worker.status() == psutil.STATUS_ZOMBIE for worker in workers)

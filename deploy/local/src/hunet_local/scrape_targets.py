@@ -14,4 +14,10 @@ def scrape_targets(state: StackState) -> list[dict[str, Any]]:
         "preprocess": state.preprocess_metrics_address,
         "gateway": state.gateway_http_address,
     }
-    return [{"targets": [address], "labels": {"job": job}} for job, address in addresses.items()]
+    groups: list[dict[str, Any]] = [
+        {"targets": [address], "labels": {"job": job}} for job, address in addresses.items()
+    ]
+    if state.certificates is not None:
+        # Triton's metrics know no TLS, and the local page has none.
+        groups[1]["labels"]["__scheme__"] = "https"
+    return groups

@@ -156,7 +156,8 @@ class Stack:
 
 def describe(state: StackState) -> str:
     """The addresses of a running stack, for people."""
-    preprocessing = f"{state.preprocess_address} (gRPC), http://{state.preprocess_metrics_address}/metrics"
+    scheme = "http" if state.certificates is None else "https"
+    preprocessing = f"{state.preprocess_address} (gRPC), {scheme}://{state.preprocess_metrics_address}/metrics"
     triton = (
         f"{state.triton_grpc_address} (gRPC), http://{state.triton_http_address}, "
         f"http://{state.triton_metrics_address}/metrics"

@@ -53,6 +53,7 @@ def triton_part(
         log_file=log_file,
         start_timeout_s=_START_TIMEOUT_S * len(models),
         stop_timeout_s=_EXIT_TIMEOUT_S + 5.0,
+        keeps_workers=True,
     )
 
 

@@ -38,7 +38,7 @@ class StoreResource:
         sender = find_sender_by_token(self._senders, token, address) if scheme.lower() == "bearer" else None
         if sender is None:
             what = {"address": address, "reason": "no sender has this token and address"}
-            await run_in_threadpool(self._audit.write, "request rejected", **what)
+            await run_in_threadpool(self._audit.write_rejection, "request rejected", **what)
             return PlainTextResponse("no sender has this token and address", 401, {"WWW-Authenticate": "Bearer"})
         stored: list[Receipt] = []
         refused: list[InstanceRefusedError] = []

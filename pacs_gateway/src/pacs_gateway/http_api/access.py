@@ -25,7 +25,7 @@ class Access:
     def __call__(self, request: Request) -> None:
         refusal = self._refusal_by_token(request) if self._token_file else _refusal_of_stranger(request)
         if refusal is not None:
-            self._audit.write("request rejected", address=_address(request), reason=refusal.problem.detail)
+            self._audit.write_rejection("request rejected", address=_address(request), reason=refusal.problem.detail)
             raise refusal
 
     def _refusal_by_token(self, request: Request) -> ProblemError | None:

@@ -56,6 +56,6 @@ class Admission:
     def _reject(self, association: Association, calling: str, why: str, diagnostic: tuple[int, int, int]) -> None:
         address = association.requestor.address
         ASSOCIATIONS.labels(outcome="rejected").inc()
-        self._audit.write("association rejected", ae_title=calling, address=address, reason=why)
+        self._audit.write_rejection("association rejected", ae_title=calling, address=address, reason=why)
         association.acse.send_reject(*diagnostic)
         association.kill()
