@@ -6,7 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from conftest import configuration_text
+from gateway_process import configuration_text
 from hunet_client.cli import hunet
 from pacs_gateway.routing.configuration_file import read_configuration
 from pacs_gateway.storage.instances import Instance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import configuration_text
+from gateway_process import configuration_text
 from hunet_client.errors import UsageError
 from pacs_gateway.routing.configuration_file import read_configuration
 from pacs_gateway.routing.senders import find_sender, find_sender_by_token

@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from conftest import free_ports, wait_until
+from gateway_process import free_ports, wait_until
 from mr_series import make_series
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 

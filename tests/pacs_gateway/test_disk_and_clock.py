@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import Gateway, free_ports, wait_until
+from gateway_process import Gateway, free_ports, wait_until
 from mr_series import make_series
 from pacs_gateway.storage import instances as instance_ledger
 from pacs_gateway.storage import revisions as revision_ledger

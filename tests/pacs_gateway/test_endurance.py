@@ -10,7 +10,7 @@ import socket
 
 import psutil
 import pytest
-from conftest import wait_until
+from gateway_process import wait_until
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 

@@ -13,7 +13,7 @@ import grpc
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import free_ports, wait_until
+from gateway_process import free_ports, wait_until
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from conftest import configuration_text, wait_until
+from gateway_process import configuration_text, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mr_series import PATIENT_NAME, as_bytes, make_series, store_pdus
@@ -102,7 +102,7 @@ MESSAGES = [association_request(), *store_pdus(WHOLE_FILE), RELEASE]
 
 @pytest.fixture(scope="module")
 def attacked_gateway(tmp_path_factory):
-    from conftest import Gateway, free_ports
+    from gateway_process import Gateway, free_ports
 
     node = "association_request_s = 0.3\nsilence_s = 0.3"
     gateway = Gateway(tmp_path_factory.mktemp("attacked"), *free_ports(2), node=node).start()

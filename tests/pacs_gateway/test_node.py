@@ -7,7 +7,7 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import free_ports, wait_until
+from gateway_process import free_ports, wait_until
 from mr_series import as_bytes, make_series, store_pdus
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.node.node import DicomNode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from conftest import wait_until
+from gateway_process import wait_until
 from mr_series import make_series
 from pydicom.uid import generate_uid
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import requests
-from conftest import wait_until
 from gateway_api import GatewayApi
+from gateway_process import wait_until
 from mr_series import make_series
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification

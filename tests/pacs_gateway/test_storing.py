@@ -46,7 +46,7 @@ class Store:
 
 @pytest.fixture
 def store(tmp_path):
-    from conftest import configuration_text
+    from gateway_process import configuration_text
     from pacs_gateway.routing.configuration_file import read_configuration
 
     file = tmp_path / "gateway.toml"

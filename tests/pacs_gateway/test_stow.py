@@ -6,8 +6,8 @@ from io import BytesIO
 
 import pytest
 import requests
-from conftest import wait_until
 from dicomweb_client.api import DICOMwebClient
+from gateway_process import wait_until
 from mr_series import PATIENT_NAME, as_bytes, make_series
 from pydicom import dcmread
 
@@ -18,7 +18,7 @@ TOKEN = "3c59dc048e8850243be8079a5c74d079"
 
 @pytest.fixture(scope="module")
 def web_gateway(tmp_path_factory):
-    from conftest import Gateway, free_ports
+    from gateway_process import Gateway, free_ports
 
     made = Gateway(tmp_path_factory.mktemp("web"), *free_ports(2), node="max_instance_mb = 1")
     (made.folder / "token").write_text(TOKEN)

@@ -9,8 +9,8 @@ from io import BytesIO
 
 import pytest
 import requests
-from conftest import wait_until
 from gateway_api import GatewayApi
+from gateway_process import wait_until
 
 
 @pytest.fixture
