@@ -1,5 +1,6 @@
 """Means over patients, bootstrap intervals and paired differences."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -92,6 +93,12 @@ def test_the_second_rater_is_compared_on_the_patients_who_have_one():
     assert found.patients == ("p0", "p2")
     assert found.means["dice"] == pytest.approx({"second rater": 0.7, "a": 0.2, "b": 0.6})
     assert compare(network("a", [0.1, 0.2])).rater2 is None
+
+
+def test_the_second_rater_is_compared_on_the_scans_that_were_read_twice():
+    rows = network("a", [0.1, 0.9, 0.3], [0.8, None, 0.6]).rows
+    visits = NetworkResults("a", tuple(replace(row, patient=row.patient.replace("p1", "p0")) for row in rows))
+    assert compare(visits).rater2.means["dice"] == pytest.approx({"second rater": 0.7, "a": 0.2})
 
 
 def test_patients_without_lesions_are_left_out_of_slice_means_only():

@@ -57,14 +57,17 @@ class NetworkResults:
     name: str
     rows: tuple[CaseRow, ...]
 
-    def by_patient(self, figure: str) -> dict[str, float]:
-        """Mean over each patient's scans. Scans without the figure are left out, and so is a patient of such only."""
+    def by_patient(self, figure: str, beside: str | None = None) -> dict[str, float]:
+        """Mean over each patient's scans. Scans without the figure are left out, and so is a patient of such only.
+
+        beside: another figure, without which a scan is left out too.
+        """
         values: dict[str, list[float]] = {}
         for row in self.rows:
             if figure not in row.figures:
                 raise InputError(str(row.file), f"has no column {figure!r}", "Give a table of `hunet evaluate --csv`")
             value = row.figures[figure]
-            if value is not None:
+            if value is not None and (beside is None or row.figures[beside] is not None):
                 values.setdefault(row.patient, []).append(value)
         return {patient: fmean(values[patient]) for patient in sorted(values)}
 

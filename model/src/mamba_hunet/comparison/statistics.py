@@ -132,7 +132,7 @@ def compare_networks(networks: Sequence[NetworkResults], level: Level, baseline:
         len(reference.rows),
         seed,
         tuple(rows),
-        _rater2(reference, rows, FIGURES[level]),
+        _rater2(reference, networks, FIGURES[level]),
     )
 
 
@@ -168,15 +168,20 @@ def _interval(values: Sequence[float], seed: int) -> Interval:
 
 
 def _rater2(
-    reference: NetworkResults, rows: Sequence[NetworkComparison], figures: Sequence[Figure]
+    reference: NetworkResults, networks: Sequence[NetworkResults], figures: Sequence[Figure]
 ) -> Rater2Comparison | None:
     by_patient = {figure.name: reference.by_patient(f"rater2_{figure.name}") for figure in figures}
     if not any(by_patient.values()):
         return None
+    # The same scans, not only the same patients: of several scans of one, the second rater may have read some.
     means = {
-        name: {RATER2: float(np.mean(list(raters.values())))}
-        | {row.name: float(np.mean([row.by_patient[name][patient] for patient in raters])) for row in rows}
+        name: {RATER2: _mean(raters)}
+        | {network.name: _mean(network.by_patient(name, beside=f"rater2_{name}")) for network in networks}
         for name, raters in by_patient.items()
         if raters
     }
     return Rater2Comparison(by_patient, means)
+
+
+def _mean(by_patient: dict[str, float]) -> float:
+    return float(np.mean(list(by_patient.values())))
