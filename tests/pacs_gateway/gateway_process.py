@@ -59,7 +59,10 @@ class Gateway:
             else [sys.executable, STAND_IN, self.config_file, self.holds]
         )
         self.process = None
-        destination_port = orthanc.port if orthanc else free_ports(1)[0]
+        # Nobody listens at the destination of a gateway without Orthanc, and nobody may be given its port later.
+        self.nobody = socket.socket()
+        self.nobody.bind(("127.0.0.1", 0))
+        destination_port = orthanc.port if orthanc else self.nobody.getsockname()[1]
         self.config_file.write_text(
             configuration_text(self.root, port, http_port, destination_port, **sections), "utf-8"
         )
@@ -82,6 +85,7 @@ class Gateway:
         self.process.wait()
 
     def stop(self):
+        self.nobody.close()
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:

@@ -247,13 +247,15 @@ async def test_metrics_count_what_happened_and_tell_nothing_of_anyone(server, ch
     assert "jane" not in text
 
 
+def certain(batch):
+    """A prediction of these slices that is lesion everywhere."""
+    ones = np.ones(batch.count * 65536, "<f4")
+    return pb.SliceBatch(first_slice=batch.first_slice, count=batch.count, data=ones.tobytes())
+
+
 async def test_metrics_tell_what_scans_are_like(server, channel, good, read_metrics):
     manifest, batches = await preprocess(channel, good)
-    certain = [
-        pb.SliceBatch(first_slice=b.first_slice, count=b.count, data=np.ones(b.count * 65536, "<f4").tobytes())
-        for b in batches
-    ]
-    _, volume = await restore(channel, manifest, certain)
+    _, volume = await restore(channel, manifest, [certain(batch) for batch in batches])
     _, value = await read_metrics(server)
     # 5 mm pixels: the resolution is useless, and so is the scan.
     assert value("hunet_preprocess_scan_quality_score_count") == 1
@@ -271,7 +273,7 @@ async def test_a_scan_that_is_read_in_three_planes_is_one(server, channel, make_
     content = make_nifti(noise, make_affine(noise.shape, (4.0, 4.0, 4.0)))
     for plane in (pb.SLICE_PLANE_UNSPECIFIED, pb.SLICE_PLANE_CORONAL, pb.SLICE_PLANE_SAGITTAL):
         manifest, batches = await preprocess(channel, content, slice_plane=plane)
-        await restore(channel, manifest, batches)
+        await restore(channel, manifest, [certain(batch) for batch in batches])
     _, value = await read_metrics(server)
     assert value("hunet_preprocess_scan_slices_sum") == 36
     assert value("hunet_preprocess_scan_quality_score_count") == 1
