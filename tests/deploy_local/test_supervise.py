@@ -245,6 +245,27 @@ def test_a_part_that_never_answers_is_reported_and_stopped(part_running, is_aliv
     run(scenario)
 
 
+def test_a_part_that_cannot_be_asked_is_restarted_and_stops_no_other(part_running, monkeypatch):
+    """As one whose certificates are being replaced."""
+    part, other = part_running(), part_running(name="other")
+
+    async def scenario():
+        async with Supervision(part, other) as supervision:
+            await supervision.until(supervision.ready.is_set)
+            pid = other.probe.pid()
+
+            async def fail():
+                monkeypatch.undo()
+                raise FileNotFoundError("client.pem")
+
+            monkeypatch.setattr(part.probe, "check_alive", fail)
+            await supervision.until_said("cannot be asked: FileNotFoundError: client.pem; starting it again")
+            await supervision.until(lambda: sum("echo answers (" in line for line in supervision.said) == 2)
+            assert other.probe.pid() == pid
+
+    run(scenario)
+
+
 def test_one_part_that_fails_at_the_start_stops_the_others(part_running):
     healthy = part_running()
     broken = part_running("raise SystemExit(1)", name="broken")

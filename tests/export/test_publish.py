@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from hunet_export.description import describe
 from hunet_export.manifest import Manifest, sha256_of
 from hunet_export.parity import PARITY_BATCH_SIZES, ParityError
 from hunet_export.publish import ExportError, is_current, publish
+from hunet_export.serving import NotServableError, ServedNetwork
 from hunet_export.triton_config import ConfigMismatchError, check_config
 from mamba_hunet.precision import Precision
 
@@ -116,6 +118,27 @@ def test_an_export_is_current_until_weights_files_or_configuration_change(own_co
     assert is_current(own_copy, small_checkpoint, Precision.FLOAT32)
     (own_copy / "mamba_hunet" / "config.pbtxt").unlink()
     assert not is_current(own_copy, small_checkpoint, Precision.FLOAT32)
+
+
+def test_a_changed_configuration_stays_and_one_of_an_earlier_export_goes(own_copy, small_checkpoint):
+    config = own_copy / "mamba_hunet" / "config.pbtxt"
+    config.write_text(config.read_text().replace("count: 2", "count: 1"))
+    assert is_current(own_copy, small_checkpoint, Precision.FLOAT32)
+    rewrite_manifest(own_copy, config_sha256=sha256_of(config))
+    assert not is_current(own_copy, small_checkpoint, Precision.FLOAT32)
+
+
+def test_an_export_in_another_format_is_neither_current_nor_replaced(own_copy, small_checkpoint):
+    rewrite_manifest(own_copy, format="onnx")
+    assert not is_current(own_copy, small_checkpoint, Precision.FLOAT32)
+    with pytest.raises(ExportError, match="in the format onnx"):
+        publish(small_checkpoint, Path("w.safetensors"), own_copy, Precision.FLOAT32, print)
+
+
+def test_what_computes_in_bfloat16_is_not_served_on_a_gpu(own_copy):
+    rewrite_manifest(own_copy, precision="bfloat16")
+    with pytest.raises(NotServableError, match="--precision float32"):
+        ServedNetwork.load(own_copy / "mamba_hunet" / "1", torch.device("meta"))
 
 
 def test_an_export_with_an_earlier_model_file_is_not_current(own_copy, small_checkpoint):

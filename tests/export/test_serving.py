@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import torch
 from hunet_export.description import describe
 from hunet_export.manifest import Manifest, plain
-from hunet_export.serving import SLICES_AT_ONCE, BadSlicesError, NotServableError, ServedNetwork, SliceRequest
+from hunet_export.serving import SLICES_AT_ONCE, BadSlicesError, NotServableError, ServedNetwork, SliceRequest, cores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,3 +162,17 @@ def test_a_version_with_a_wrong_answer_to_its_canary_is_not_loaded(changed_versi
     run = load_in_a_new_process(changed_version(canary_tolerance=-1.0))
     assert run.returncode != 0
     assert "the answer to canary.npz is off" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", None), ("9900000 100000", None)]
+)
+def test_a_container_s_quota_limits_the_cores(tmp_path, quota, expected):
+    """None: as many as there are."""
+    (tmp_path / "cpu.max").write_text(quota)
+    allowed = len(os.sched_getaffinity(0))
+    assert cores(tmp_path / "cpu.max") == (allowed if expected is None else min(allowed, expected))
+
+
+def test_without_a_control_group_every_core_is_used(tmp_path):
+    assert cores(tmp_path / "cpu.max") == len(os.sched_getaffinity(0))

@@ -150,8 +150,9 @@ def test_a_refusal_over_http_is_for_good(make_web_gateway, answer, said):
     assert said in job["reason"]
 
 
-def test_want_of_room_over_http_is_tried_again(make_web_gateway):
-    gateway = make_web_gateway([(409, 0xA700), (200, None)])
+@pytest.mark.parametrize("reason", [0xA700, 0x0110], ids=["want of room", "processing failure"])
+def test_what_may_pass_over_http_is_tried_again(make_web_gateway, reason):
+    gateway = make_web_gateway([(409, reason), (200, None)])
     gateway.send(make_series("full web"))
 
     gateway.wait_for_jobs(["done"])

@@ -10,6 +10,7 @@ from mr_series import PATIENT_NAME, as_bytes, make_series
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.outbox import clear_results
 from pacs_gateway.routing.configuration import Retention
+from pacs_gateway.storage.deidentify import DeidentifiedStudy
 from pacs_gateway.storage.intake import Intake
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.refusals import InstanceRefusedError, StoreStatus
@@ -123,6 +124,49 @@ def test_images_are_deleted_when_their_time_is_over_and_known_when_they_come_aga
     assert store.take(series) == ["duplicate"] * 3
     assert len(store.files()) == 3
     assert store.end_revision().number == 2
+
+
+def test_images_stay_while_a_failed_revision_of_their_study_may_be_tried_again(store):
+    store.take(make_series(slices=3))
+    store.end_revision()
+    store.take(make_series(slices=1, first=4))
+    store.end_revision("failed")
+
+    store.retain("delete")
+    assert len(store.files()) == 4
+
+    store.retain("delete", after_failed_h=0.0)
+    assert store.files() == []
+
+
+def test_images_that_are_to_be_kept_stay_when_a_later_revision_fails(store):
+    store.take(make_series(slices=3))
+    store.end_revision()
+    store.take(make_series(slices=1, first=4))
+    store.end_revision("failed")
+
+    store.retain("keep", after_failed_h=0.0)
+
+    assert len(store.files()) == 4
+
+
+def test_a_study_that_cannot_be_copied_holds_up_no_other(store, monkeypatch):
+    for study in ("first", "second"):
+        store.take(make_series(study, slices=2))
+        store.end_revision()
+    write, fates = DeidentifiedStudy.write, iter([OSError(28, "No space left on device"), None])
+
+    def fails_once(copies, files):
+        if error := next(fates):
+            raise error
+        return write(copies, files)
+
+    monkeypatch.setattr(DeidentifiedStudy, "write", fails_once)
+    store.retain("deidentify")
+    assert len(store.files()) == 2
+    monkeypatch.undo()
+    store.retain("deidentify")
+    assert store.files() == []
 
 
 def test_images_stay_while_more_of_their_study_is_arriving(store):

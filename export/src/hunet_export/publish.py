@@ -24,6 +24,7 @@ from hunet_export.canary import CANARY_TOLERANCE, FlatCanaryError, choose_canary
 from hunet_export.description import ServedModel, describe
 from hunet_export.manifest import (
     CANARY_FILE,
+    DEFAULT_FORMAT,
     OPERATOR_FILE,
     PROGRAM_FILE,
     Manifest,
@@ -56,12 +57,16 @@ def is_current(repository: Path, checkpoint: Checkpoint, precision: Precision) -
         manifest.check_files(version_directory)
     except ManifestError:
         return False
+    config = repository / model.name / CONFIG_FILE
     return (
-        manifest.weights_sha256 == checkpoint.sha256
+        manifest.format == DEFAULT_FORMAT
+        and manifest.weights_sha256 == checkpoint.sha256
         and (manifest.precision == precision or _was_tried(precision, manifest))
         and manifest.files[OPERATOR_FILE] == sha256_of(library_path())
         and manifest.files[MODEL_FILE] == sha256_of(_MODEL_SOURCE)
-        and (repository / model.name / CONFIG_FILE).is_file()
+        and config.is_file()
+        # One that somebody has changed stays; one of an earlier export's goes with it.
+        and (sha256_of(config) != manifest.config_sha256 or manifest.config_sha256 == _config_sha256(model))
         and manifest.software == _software()
         and manifest.description == plain(model)
     )
@@ -81,11 +86,13 @@ def publish(
 
     Raises:
         ConfigMismatchError: somebody has changed the repository's config.pbtxt. Found before any work.
-        ExportError: the network cannot be traced, or gives one answer to everything.
+        ExportError: the network cannot be traced, or gives one answer to everything; or the folder holds the model in
+            another format.
         ParityError: the exported program does not answer as the eager network does. Nothing is written.
     """
     model = describe(checkpoint.config.model_name)
     config = repository / model.name / CONFIG_FILE
+    _refuse_other_format(repository / model.name)
     is_ours = not config.exists() or sha256_of(config) == _exported_config_sha256(repository / model.name)
     if not is_ours:
         check_config(model, config)
@@ -109,6 +116,20 @@ def publish(
         move_into_place(staged, repository / model.name / VERSION)
     say(f"probabilities differ by at most {max(differences.values()):.2g} (allowed: {PARITY_TOLERANCE:g})")
     return manifest
+
+
+def _refuse_other_format(model_directory: Path) -> None:
+    try:
+        held = Manifest.read(model_directory / VERSION).format
+    except ManifestError:
+        return
+    if held != DEFAULT_FORMAT:
+        what = f"holds this model in the format {held}"
+        raise ExportError(str(model_directory), what, "Name another folder with --repository, or delete this one")
+
+
+def _config_sha256(model: ServedModel) -> str:
+    return hashlib.sha256(config_text(model).encode()).hexdigest()
 
 
 def _exported_config_sha256(model_directory: Path) -> str | None:
@@ -148,7 +169,7 @@ def _manifest(
         accuracy=choice.dice,
         description=plain(model),
         files={name: sha256_of(staged / name) for name in _DIGESTED_FILES},
-        config_sha256=hashlib.sha256(config_text(model).encode()).hexdigest(),
+        config_sha256=_config_sha256(model),
         software=_software(),
         parity={},
         canary_tolerance=CANARY_TOLERANCE,

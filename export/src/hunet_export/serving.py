@@ -30,6 +30,8 @@ from hunet_export.description import (
 from hunet_export.manifest import CANARY_FILE, OPERATOR_FILE, PROGRAM_FILE, Manifest, plain
 
 CPU = torch.device("cpu")
+# The control group's own, as a container sees it.
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 # So many slices go through the network at once on a CPU: sixteen take twice the memory and are no quicker
 # (benchmarks/results/README.md).
 SLICES_AT_ONCE = 4
@@ -70,11 +72,12 @@ class ServedNetwork:
         Raises:
             ManifestError: not exported, or a file is not the exported one.
             NotServableError: another torch, another description, or a wrong answer to the canary; on a GPU also,
-                that `mamba_hunet` is not installed.
+                that `mamba_hunet` is not installed, or that it was not exported in float32.
         """
         manifest = Manifest.read(version_directory)
         model = describe(manifest.model)
         _check_software(manifest, model, version_directory)
+        _check_precision(manifest, device, version_directory)
         manifest.check_files(version_directory)
         network = cls(model, manifest, load_program(version_directory, device), device)
         network._check_canary(version_directory)
@@ -161,9 +164,23 @@ def load_program(version_directory: Path, device: torch.device) -> Callable[[Ten
 
 def use_cores(instances: int) -> int:
     """Gives this process, one of `instances`, its share of the cores, at least one; returns that number."""
-    threads = max(1, len(os.sched_getaffinity(0)) // instances)
+    threads = max(1, cores(CPU_QUOTA) // instances)
     torch.set_num_threads(threads)
     return threads
+
+
+def cores(cpu_quota: Path) -> int:
+    """How many cores this process may use: those that it may run on, or a container's quota of their time.
+
+    cpu_quota: the control group's ``cpu.max`` (Linux, cgroup v2): microseconds, or ``max``, and the period.
+    """
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = cpu_quota.read_text().split()
+        return min(allowed, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        # No control group of its own, or no limit.
+        return allowed
 
 
 def _check_software(manifest: Manifest, model: ServedModel, version_directory: Path) -> None:
@@ -176,6 +193,15 @@ def _check_software(manifest: Manifest, model: ServedModel, version_directory: P
     if wrote != reads:
         raise NotServableError(
             f"{version_directory}: written by torch {wrote}, this is torch {reads}; export the model again"
+        )
+
+
+def _check_precision(manifest: Manifest, device: torch.device, version_directory: Path) -> None:
+    """A bfloat16 program says where it rounds, and for which kind of device."""
+    if device != CPU and manifest.precision != "float32":
+        raise NotServableError(
+            f"{version_directory}: computes in {manifest.precision} on a processor alone; for {device} export the "
+            "model again with --precision float32"
         )
 
 

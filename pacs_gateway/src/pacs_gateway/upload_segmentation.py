@@ -7,7 +7,7 @@ from functools import partial
 
 from hunet_client import SegmentationClient
 from hunet_client.dicom.files import is_dicom_or_zip
-from hunet_client.dicom.series_source import SeriesSource, open_series
+from hunet_client.dicom.series_source import SeriesSource
 from hunet_client.errors import InputError
 from hunet_client.examination_files import read_examination
 from hunet_client.findings import ChangeReport, Examination, compare
@@ -15,6 +15,7 @@ from hunet_client.report import Report, build_report
 from hunet_client.scan_source import FileSource
 from hunet_client.segmentation import Segmentation
 
+from pacs_gateway.flair_of import flair_of
 from pacs_gateway.jobs.progress_board import ProgressBoard
 from pacs_gateway.jobs.upload_steps import UploadResult
 from pacs_gateway.results.build import build_results
@@ -37,7 +38,7 @@ class UploadSegmentation:
 
     def __call__(self, folder: StudyFolder, upload: Upload, made_at: datetime) -> UploadResult:
         is_dicom = is_dicom_or_zip(folder.scan)
-        source = open_series(folder.scan) if is_dicom else FileSource(folder.scan, upload.name)
+        source = flair_of(folder.scan, upload.name) if is_dicom else FileSource(folder.scan, upload.name)
         segmentation = self._segment(source, upload)
         volume, report = source.volume(segmentation.manifest), build_report(segmentation)
         current = Examination(volume, segmentation.mask, segmentation.affine, report)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hunet_client.errors import ServiceUnavailableError
+from hunet_client.errors import HunetError, ServiceUnavailableError
 from hunet_client.home import find_home
 from hunet_client.stack_state import StackState
 
@@ -44,11 +44,19 @@ def run_detached(arguments: Sequence[str], say: Callable[[str], None]) -> None:
         raise
 
 
+def _is_ready(supervisor: subprocess.Popen[bytes]) -> bool:
+    try:
+        state = StackState.read()
+    except HunetError:
+        # That of an earlier version, until the supervisor has cleared it.
+        return False
+    return state is not None and state.pid == supervisor.pid
+
+
 def _follow(supervisor: subprocess.Popen[bytes], log_file: Path, say: Callable[[str], None]) -> None:
     with log_file.open(encoding="utf-8", errors="replace") as log:
         while True:
-            state = StackState.read()
-            is_ready = state is not None and state.pid == supervisor.pid
+            is_ready = _is_ready(supervisor)
             has_ended = supervisor.poll() is not None
             # Read after looking: the lines that led to the state are there by now.
             for line in log:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -123,9 +124,12 @@ def stop_running() -> str:
     Raises HunetError when the supervisor does not end.
     """
     record = SupervisorRecord.read()
-    supervisor = psutil.Process(record.pid) if record is not None and is_running() else None
-    if supervisor is not None:
-        supervisor.terminate()
+    supervisor = None
+    if record is not None and is_running():
+        # It may end by itself meanwhile.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            supervisor = psutil.Process(record.pid)
+            supervisor.terminate()
     try:
         with stack_lock().acquire(timeout=_STOP_TIMEOUT_S):
             left = clear_dead_stack()

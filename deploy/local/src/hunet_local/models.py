@@ -76,8 +76,13 @@ def _export(home: Path, models: Sequence[str], say: Callable[[str], None]) -> No
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            say(line.rstrip())
+        try:
+            for line in process.stdout:
+                say(line.rstrip())
+        except BaseException:
+            # Nobody waits for it any more.
+            process.kill()
+            raise
     if process.returncode != 0:
         raise HunetError(", ".join(models), "could not be exported", "The reason stands above.")
 

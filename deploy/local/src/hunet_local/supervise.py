@@ -112,13 +112,19 @@ class _Keeper:
         """From start to trouble; returns what the trouble was."""
         self._say(f"starting {self._part.name}")
         self._has_answered = False
-        process = await PartProcess.start(self._part, self._stack_id)
+        try:
+            process = await PartProcess.start(self._part, self._stack_id)
+        except OSError as exc:
+            return f"could not be started: {exc}"
         try:
             trouble = await _first(process.exited(), self._until_trouble(process))
         except asyncio.CancelledError:
             await process.stop()
             self._say(f"{self._part.name} has stopped")
             raise
+        except Exception as exc:
+            # Certificates that are being replaced, no more descriptors: the other parts go on.
+            trouble = f"cannot be asked: {type(exc).__name__}: {exc}"
         await process.kill()
         return trouble
 

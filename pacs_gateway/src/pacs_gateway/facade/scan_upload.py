@@ -9,11 +9,12 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from hunet_client.dicom.files import is_dicom_or_zip
-from hunet_client.dicom.series_source import open_series
 from hunet_client.errors import DeadlineExceededError, InputError
 from hunet_client.open_scan import open_scan
 from hunet_client.scan_source import ScanSource
 from hunet_protocol.v1 import segmentation_pb2 as pb
+
+from pacs_gateway.flair_of import flair_of
 
 # A caller that sends nothing for so long has given up.
 IDLE_TIMEOUT_S = 60.0
@@ -23,7 +24,7 @@ IDLE_TIMEOUT_S = 60.0
 def opened_scan(scan: bytes, header: pb.SegmentHeader) -> Iterator[ScanSource]:
     """The scan to send on; with DICOM objects wanted, the FLAIR series of a zip, whose headers they are made from.
 
-    Raises InputError where it is no DICOM then, UsageError where it is in doubt which series is the FLAIR.
+    Raises InputError where it is no DICOM then, or in doubt which series is the FLAIR.
     """
     if not header.options.dicom_objects:
         yield open_scan(scan, file_name=header.file_name or None)
@@ -35,7 +36,7 @@ def opened_scan(scan: bytes, header: pb.SegmentHeader) -> Iterator[ScanSource]:
         if not is_dicom_or_zip(path):
             fix = "Send a zip of the study's DICOM files, or ask for no dicom_objects"
             raise InputError(header.file_name or "the scan", "is not DICOM, so there are no DICOM objects of it", fix)
-        yield open_series(path)
+        yield flair_of(path, header.file_name or "the scan")
 
 
 async def receive_scan(

@@ -65,9 +65,11 @@ def make_routes(
         after: Annotated[datetime | None, Query(description="`next` of the page before")] = None,
     ) -> StudyPage:
         """Studies, newest first: uploads, and what came by DICOM."""
-        studies = catalogue.page(state, after, limit)
-        more = len(studies) == limit
-        return StudyPage(studies=studies, next=studies[-1].received_at.isoformat() if more else None)
+        studies = catalogue.page(state, after, limit + 1)
+        more, studies = len(studies) > limit, studies[:limit]
+        # With Z for +00:00, which would have to be escaped in a query.
+        cursor = studies[-1].received_at.isoformat().replace("+00:00", "Z") if more else None
+        return StudyPage(studies=studies, next=cursor)
 
     @routes.post(
         "/studies",

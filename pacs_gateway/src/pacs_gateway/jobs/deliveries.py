@@ -66,6 +66,7 @@ class DeliveryJobs(DBOSConfiguredInstance):
         ]
         self._ledgers.deliveries.plan(study_uid, number, deliveries)
         if not deliveries:
+            clear_results(self._root, study_uid, number)
             self._ledgers.revisions.change(study_uid, number, state="done", reason="No destination takes its results.")
         return deliveries
 
@@ -147,6 +148,8 @@ class DeliveryJobs(DBOSConfiguredInstance):
     ) -> None:
         self._ledgers.deliveries.finish(workflow_id, state, reason)
         results = self._ledgers.deliveries.results(study_uid, number)
+        if destination in self._destinations:
+            results = [result for result in results if result.kind in self._destinations[destination].outputs]
         self._audit.write(
             "results " + state,
             study_uid=study_uid,

@@ -6,6 +6,8 @@ In the same queue as the studies that come by DICOM, so that one limit and one o
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +66,7 @@ class UploadJobs(DBOSConfiguredInstance):
             return
         self._ledger.change(upload_id, state="segmenting")
         folder = StudyFolder(self._root, upload_id)
-        with attempt("segment"):
+        with attempt("segment"), _nameless(upload_id):
             result = self._segment_scan(folder, upload, datetime.fromtimestamp(upload.received_at, UTC))
         if self._ledger.get(upload_id) is None:
             folder.delete()
@@ -81,6 +83,17 @@ class UploadJobs(DBOSConfiguredInstance):
     def _fail(self, upload_id: str, what: str, fix: str) -> None:
         self._ledger.change(upload_id, state="failed", what=what, fix=fix)
         self._audit.write("job failed", upload=upload_id, reason=what)
+
+
+@contextmanager
+def _nameless(upload_id: str) -> Iterator[None]:
+    """Errors go into the engine's database, where an upload's name, which may be a patient's, must not stand."""
+    try:
+        yield
+    except HunetError as error:
+        error.subject = f"upload {upload_id}"
+        error.args = (error.subject, *error.args[1:])
+        raise
 
 
 def upload_job_id(upload_id: str) -> str:

@@ -57,7 +57,8 @@ def report_object(
         content=content,
         series_instance_uid=uids.of("report", "series"),
         series_number=series_number(headers[0], 3),
-        sop_instance_uid=uids.of("report", "instance"),
+        # With another reference it is another object.
+        sop_instance_uid=uids.of("report", "instance" if mask is not None else "instance without SEG"),
         instance_number=1,
         is_complete=True,
         is_final=False,

@@ -131,7 +131,7 @@ class Jobs(Section):
     # A study is complete when nothing has come for this long.
     quiet_s: Seconds = 30.0
     concurrency: int = Field(default=1, ge=1, le=64)
-    # Two SQLite files under the storage root, unless this names a PostgreSQL database that several gateways share.
+    # Two SQLite files under the storage root, unless this names a PostgreSQL database, of this gateway alone.
     database_url: Annotated[str, StringConstraints(pattern=r"^postgresql(\+psycopg)?://")] | None = None
     # Names this gateway among those that share a database: after a restart each resumes its own work.
     gateway: Name = "gateway"
@@ -201,10 +201,13 @@ class DicomWebDestination(_Destination):
 Destination = Annotated[DimseDestination | DicomWebDestination, Field(discriminator="protocol")]
 
 
+Images = Literal["delete", "deidentify", "keep"]
+
+
 class Retention(Section):
     """What stays on disk of a study's images once its results are delivered (`after_done_h` later)."""
 
-    images: Literal["delete", "deidentify", "keep"] = "delete"
+    images: Images = "delete"
     after_done_h: float = Field(default=24.0, ge=0.0)
     after_failed_h: float = Field(default=168.0, ge=0.0)
     # What the web page shows of a scan, however it came; what a reader has accepted stays until it is deleted there.

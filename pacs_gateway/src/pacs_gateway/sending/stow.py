@@ -16,6 +16,7 @@ from pacs_gateway.sending.errors import DeliveryRejectedError, DestinationUnavai
 
 _MAY_PASS = frozenset({408, 425, 429})
 _OUT_OF_RESOURCES = 0xA7
+_PROCESSING_FAILURE = 0x0110
 
 
 def store_over_http(destination: DicomWebDestination, files: Sequence[Path]) -> None:
@@ -83,6 +84,6 @@ def _check(destination: DicomWebDestination, answer: Dataset) -> None:
     if not reasons:
         return
     what = "does not store some instances: " + ", ".join(f"0x{reason:04X}" for reason in sorted(reasons))
-    if all(reason >> 8 == _OUT_OF_RESOURCES for reason in reasons):
+    if all(reason >> 8 == _OUT_OF_RESOURCES or reason == _PROCESSING_FAILURE for reason in reasons):
         raise DestinationUnavailableError(destination.name, what, "Look at its log and its disk")
     raise DeliveryRejectedError(destination.name, what, "Look at its log")

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from pacs_gateway.storage.durable_file import write_durably
-from pacs_gateway.storage.study_folder import StudyFolder
+from pacs_gateway.storage.study_folder import CORRECTIONS_FOLDER, StudyFolder
 
 # A data folder as `hunet train --data` takes it: SOURCE/CASE/flair.nii.gz and lesions.nii.gz (docs/training.md).
 ACCEPTED_FOLDER: Final = "accepted"
@@ -37,7 +37,7 @@ class Corrections:
     def __init__(self, root: Path, study: StudyFolder) -> None:
         self._root = root
         self._study = study
-        self._folder = study.path / "corrections"
+        self._folder = study.path / CORRECTIONS_FOLDER
         self._training_case = root / ACCEPTED_FOLDER / _SOURCE / study.path.name
 
     def all(self) -> list[Correction]:

@@ -63,7 +63,7 @@ class RevisionLedger:
     def _close(self, study_uid: str, urgent_senders: frozenset[str]) -> Revision:
         of_study = _INSTANCE.study_uid == study_uid
         with self._engine.begin() as connection:
-            # Locked in PostgreSQL, where another gateway may be at it; SQLite's transactions exclude each other.
+            # Instances may arrive meanwhile. Locked in PostgreSQL; SQLite's transactions exclude each other.
             connection.execute(sa.select(_STUDY.study_uid).where(_STUDY.study_uid == study_uid).with_for_update())
             last = connection.scalar(sa.select(sa.func.max(_REVISION.number)).where(_REVISION.study_uid == study_uid))
             senders = list(
@@ -129,6 +129,11 @@ class RevisionLedger:
             if connection.scalar(arriving):
                 return True
         return bool(self._where(_REVISION.study_uid == study_uid, _REVISION.state.not_in(FINAL)))
+
+    def study_has(self, study_uid: str, state: State, *, cleared: bool | None = None) -> bool:
+        """Whether a revision of the study is in this state; with `cleared`, one whose images were dealt with or not."""
+        which = [] if cleared is None else [_REVISION.cleared.is_(cleared)]
+        return bool(self._where(_REVISION.study_uid == study_uid, _REVISION.state == state, *which))
 
     def set_cleared(self, study_uid: str, number: int) -> None:
         """Up to this revision, the study's images have been dealt with."""

@@ -25,6 +25,7 @@ VIEWS: Final = (
 _SCAN: Final = "scan"
 # For readers' corrections of a study of DICOM images; not for looking at.
 CORRECTION_TEMPLATE: Final = "correction_template.dcm"
+CORRECTIONS_FOLDER: Final = "corrections"
 
 
 class StudyFolder:
