@@ -51,3 +51,14 @@ def test_the_comparison_ends_as_it_began(compared):
     assert compared.locator("canvas").count() == 1
     compared.keyboard.press("j")
     assert compared.locator("tr[aria-current]").count() == 1
+
+
+def test_scans_that_cannot_be_laid_over_each_other_say_so(open_page, api, later):
+    page = open_page(f"{api.url}/#/studies/{later['id']}")
+    problem = {"title": "Not comparable", "status": 404, "detail": "the heads do not fit", "fix": "Compare by eye"}
+    page.route("**/change?prior=*", lambda route: route.fulfill(status=404, json=problem))
+    page.wait_for_selector("tr[data-lesion]")
+    page.keyboard.press("c")
+    page.get_by_text("not laid over each other").wait_for()
+    assert "the heads do not fit" in page.inner_text(".pane-name")
+    assert page.locator("td .tag").count() == 0, "no lesion is called new or gone"

@@ -130,3 +130,11 @@ def test_a_scan_without_lesions_says_what_that_does_not_say(open_page, api, stud
 def chosen(page):
     current = page.locator("tr[aria-current]")
     return int(current.get_attribute("data-lesion")) if current.count() else 0
+
+
+def test_findings_say_whose_they_are_while_other_marks_are_shown(reading_page):
+    note = reading_page.get_by_text("What follows is of the model's result")
+    reading_page.get_by_role("tab", name="Findings").click()
+    assert note.is_hidden()
+    reading_page.locator("#threshold").fill("20")
+    note.wait_for()

@@ -26,7 +26,7 @@ export async function request(path, { headers = {}, ...options } = {}) {
     const answer = await fetched(url, { ...options, headers: { ...authorization(), ...headers } });
     if (answer.ok) return answer;
     if (answer.status !== 401) throw await problemOf(answer);
-    sessionStorage.setItem(TOKEN, await askForToken());
+    sessionStorage.setItem(TOKEN, await askForToken({ wasRefused: sessionStorage.getItem(TOKEN) !== null }));
   }
 }
 

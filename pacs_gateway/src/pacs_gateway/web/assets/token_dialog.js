@@ -6,14 +6,14 @@ import { element } from "./dom.js";
 let asked = null;
 
 /** The token that the reader gives; one dialog, however many requests wait for it. */
-export function askForToken() {
-  asked ??= ask().finally(() => {
+export function askForToken({ wasRefused }) {
+  asked ??= ask(wasRefused).finally(() => {
     asked = null;
   });
   return asked;
 }
 
-async function ask() {
+async function ask(wasRefused) {
   const field = element("input", { id: "token", type: "password", autocomplete: "current-password", required: true });
   for (;;) {
     await showDialog(
@@ -21,6 +21,7 @@ async function ask() {
       element(
         "form",
         { method: "dialog", class: "form" },
+        wasRefused && element("p", { role: "alert" }, "The gateway refused that token."),
         element("p", {}, "This gateway serves those who have its token. It is kept until this tab is closed."),
         element("label", { for: "token" }, "Token"),
         field,

@@ -4,15 +4,18 @@ import { getJson } from "../api.js";
 
 const SAYS = { new: "New", grown: "Grown", shrunk: "Shrunk", gone: "Gone", unchanged: "Unchanged", not_comparable: "Not comparable" };
 
-/** How study `id` differs from `prior`; null where the gateway cannot tell. */
+/** How study `id` differs from `prior`; raises NotComparable where the gateway cannot tell. */
 export async function changeSince(id, prior) {
   try {
     return new Change(await getJson(`studies/${id}/change?prior=${prior}`));
   } catch (problem) {
-    if (problem.status === 404) return null;
+    if (problem.status === 404) throw new NotComparable(problem.message);
     throw problem;
   }
 }
+
+/** The scans could not be laid over each other; its message says why. */
+export class NotComparable extends Error {}
 
 class Change {
   constructor({ lesions, current_to_prior_mm }) {

@@ -5,7 +5,7 @@ import { showDialog } from "../dialog.js";
 import { element } from "../dom.js";
 import { since } from "../format.js";
 import { hasResult } from "../study_state.js";
-import { changeSince } from "./change.js";
+import { changeSince, NotComparable } from "./change.js";
 import { LesionFinder } from "./lesion_finder.js";
 import { Viewer } from "./viewer.js";
 
@@ -23,7 +23,7 @@ export async function priorOf(study) {
   const answer = await showDialog(
     "Compare with which scan?",
     others.length
-      ? element("p", {}, "Choose an earlier scan of the same patient. Nothing checks that it is the same patient.")
+      ? element("p", {}, "Choose an earlier scan of the same patient. Nothing checks that it is the same patient's, or earlier: the times are those of receipt.")
       : element("p", {}, "There is no other scan with a result here."),
     element(
       "form",
@@ -45,12 +45,17 @@ const orNull404 = (problem) => {
   throw problem;
 };
 
+const orNotComparable = (problem) => {
+  if (problem instanceof NotComparable) return problem;
+  throw problem;
+};
+
 /** An earlier scan, open in `pane` beside `viewer`: the crosshair of either moves both. */
 export class Comparison {
   static async open(study, viewer, prior, pane, signal) {
     const comparison = new Comparison();
     const canvas = element("canvas", { "aria-label": `Earlier scan ${prior.name}` });
-    const name = element("p", { class: "pane-name" }, `Earlier: ${prior.name}, ${since(prior.received_at)}`);
+    const name = element("p", { class: "pane-name" }, `Earlier: ${prior.name}, received ${since(prior.received_at)}`);
     pane.replaceChildren(name, element("div", { class: "canvas-room" }, canvas));
     const other = await Viewer.open(canvas, { onMove: () => comparison.lead() });
     const open = new AbortController();
@@ -70,12 +75,17 @@ export class Comparison {
     const [scan, mask, change] = await Promise.all([
       getBytes(prior.links["flair.nii.gz"], { signal }),
       getBytes(prior.links["mask.nii.gz"], { signal }),
-      changeSince(study.id, prior.id),
+      changeSince(study.id, prior.id).catch(orNotComparable),
     ]);
     await other.showScan(scan, signal);
     other.mark(await new LesionFinder(signal).group(await Viewer.valuesOf(mask), other.dims), 0);
-    if (change) name.append(`: ${change.summary()} since`);
-    Object.assign(this, { viewer, other, change });
+    const isComparable = !(change instanceof NotComparable);
+    name.append(
+      isComparable
+        ? `: ${change.summary()} since`
+        : `: not laid over each other, so the crosshair may be at another place. ${change.message}`,
+    );
+    Object.assign(this, { viewer, other, change: isComparable ? change : null });
     this.follow();
   }
 

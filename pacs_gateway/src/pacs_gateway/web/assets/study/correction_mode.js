@@ -62,6 +62,7 @@ export class CorrectionMode {
     }
     this.take("add", MARKED);
     this.room.replaceChildren(this.bar);
+    this.pens[0][1].focus();
     window.addEventListener("beforeunload", this.warn);
     askBeforeLeaving(() => this.discard());
     this.showChange();

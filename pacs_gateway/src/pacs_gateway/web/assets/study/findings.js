@@ -17,6 +17,8 @@ const KINDS = [
   ["next_step", "Suggested next steps"],
 ];
 
+export const OF_THE_REPORT = "What follows is of the model's result in the report, not of the marks as they are shown.";
+
 export class Findings {
   constructor(content) {
     this.content = content;
@@ -33,11 +35,15 @@ export class Findings {
     return { says: name, title: `${name}${sureness}` };
   }
 
-  panel() {
+  /** `layer`: the marks that are shown, which may be others than the report's. */
+  panel(layer) {
     const { label, confidence, locations, method } = this.content;
+    const note = element("p", { hidden: layer.isAsReported }, OF_THE_REPORT);
+    layer.addEventListener("change", () => (note.hidden = layer.isAsReported));
     return element(
       "section",
       { class: "findings" },
+      note,
       element(
         "p",
         { class: "label" },

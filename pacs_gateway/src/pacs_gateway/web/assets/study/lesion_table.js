@@ -4,11 +4,12 @@ import { element } from "../dom.js";
 import { share, volume } from "../format.js";
 
 const CERTAINLY_BESIDE_MM = 15;
+const CONFIDENCE = "Confidence: how sure the network is that something is here; not that it is a lesion of multiple sclerosis";
 const COLUMNS = [
   ["#"],
   ["ml"],
   ["Place"],
-  ["Confidence", "How sure the network is that something is here; not that it is a lesion of multiple sclerosis"],
+  ["Confidence", CONFIDENCE],
 ];
 
 /**
@@ -56,7 +57,8 @@ export function lesionTable(layer, { placeOf, changeOf }) {
   layer.addEventListener("change", fill);
   layer.addEventListener("choice", mark);
   fill();
-  return { node: element("div", { class: "lesion-room" }, nothing, room), fill };
+  const meaning = element("p", { class: "dim" }, `${CONFIDENCE}.`);
+  return { node: element("div", { class: "lesion-room" }, nothing, room, meaning), fill };
 }
 
 function row(lesion, largest, { place, change, choose }) {

@@ -2,6 +2,7 @@
 
 import { element } from "../dom.js";
 import { count, moment, share, volume } from "../format.js";
+import { OF_THE_REPORT } from "./findings.js";
 
 // More would not leave the page at one.
 const MOST_LESIONS = 30;
@@ -40,6 +41,7 @@ function makeSheet({ study, layer, viewer, findings, correction }, notice) {
     ),
     viewer.snapshot(),
     lesions(layer, findings),
+    findings && !layer.isAsReported && element("p", { class: "notice" }, OF_THE_REPORT),
     findings?.printed(),
     element(
       "footer",

@@ -2,6 +2,7 @@
 
 import { getBytes, getJson } from "../api.js";
 import { announce, element } from "../dom.js";
+import { count } from "../format.js";
 import { useShortcuts } from "../shortcuts.js";
 import { Comparison, priorOf } from "./comparison.js";
 import { CorrectionMode } from "./correction_mode.js";
@@ -52,7 +53,7 @@ export class ResultView {
     this.viewer.goTo(this.layer.lesions[0]?.place ?? this.viewer.middle);
     printsOnePage(this, this.notice, this.signal);
     useShortcuts(resultShortcuts(this), this.signal);
-    announce(`${report.lesion_count} lesions found.`);
+    announce(`${count(report.lesion_count, "lesion")} found.`);
   }
 
   makeToolbar() {
@@ -74,7 +75,7 @@ export class ResultView {
     });
     this.sections = tabs([
       { name: "Lesions", content: this.table.node },
-      ...(this.findings ? [{ name: "Findings", content: this.findings.panel() }] : []),
+      ...(this.findings ? [{ name: "Findings", content: this.findings.panel(this.layer) }] : []),
       { name: "Scan", content: scanPanel(this.layer.reported) },
       { name: "Corrections", content: this.corrections.node },
       { name: "Files", content: filesPanel(this.study) },
@@ -94,6 +95,7 @@ export class ResultView {
     this.correction = null;
     this.shell.panel.inert = false;
     this.shell.tools.replaceChildren(this.toolbar.node);
+    this.toolbar.focus("correct");
     if (!accepted) return;
     await this.corrections.refresh(accepted.revision);
     this.sections.select("Corrections");

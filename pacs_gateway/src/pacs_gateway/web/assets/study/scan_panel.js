@@ -33,7 +33,7 @@ function component({ name, score }) {
     "li",
     {},
     element("span", {}, name[0].toUpperCase() + name.slice(1)),
-    element("meter", { min: 0, max: 1, low: 0.5, optimum: 1, value: score ?? 0, "aria-label": name }),
+    score === null ? element("span") : element("meter", { min: 0, max: 1, low: 0.5, optimum: 1, value: score, "aria-label": name }),
     element("span", {}, says),
   );
 }

@@ -21,6 +21,7 @@ export function thresholdControl(layer) {
   function showFigures(threshold) {
     const level = levelOf(threshold);
     value.textContent = threshold.toFixed(2);
+    slider.setAttribute("aria-valuetext", threshold.toFixed(2));
     found.textContent = `${count(layer.curve.counts[level], "lesion")}, ${volume(layer.curve.voxels[level] * layer.viewer.voxel_ml)} ml`;
     marker.setAttribute("x1", WIDTH * threshold);
     marker.setAttribute("x2", WIDTH * threshold);

@@ -57,7 +57,15 @@ export class Toolbar {
   }
 
   setPressed(action, isPressed) {
-    this.actions.find(([name]) => name === action)[1].setAttribute("aria-pressed", isPressed);
+    this.button(action).setAttribute("aria-pressed", isPressed);
+  }
+
+  focus(action) {
+    this.button(action).focus();
+  }
+
+  button(action) {
+    return this.actions.find(([name]) => name === action)[1];
   }
 }
 
