@@ -50,7 +50,7 @@ def build(files, segmentation, made_at):
     return [_report(source, segmentation), _picture(source, segmentation)]
 
 
-def show(files, segmentation, results):
+def show(files, segmentation, results, made_at):
     return {"report.json": _report_json(segmentation["bright_voxels"])}
 
 

@@ -39,6 +39,8 @@ def make_destination():
 
 
 def destination_port(gateway):
+    """For somebody to listen at."""
+    gateway.nobody.close()
     line = gateway.config_file.read_text().split('host = "127.0.0.1"\nport = ')[1]
     return int(line.split()[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from hunet_client.display import read_volume
+from hunet_client.display import GZIP_MAGIC, read_volume
 from hunet_client.errors import InputError
 from hunet_client.findings import Examination
 from hunet_client.findings.lesion_points import lesions_of
@@ -50,11 +51,12 @@ def read_examination(scan: Path, results: Path) -> StoredExamination:
 
 
 def _is_input(scan: Path, report: Report, affine: NDArray[np.float64]) -> bool:
-    """By its content; a NIfTI file that was made of a DICOM series has the series' place alone."""
+    """By its content, which may have been compressed since; of a DICOM series a NIfTI file has the place alone."""
     if report.input.dicom is not None:
         return np.allclose(nib.nifti1.load(scan).affine, affine, atol=1e-2)
-    with scan.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == report.input.sha256
+    content = scan.read_bytes()
+    forms = [content, gzip.decompress(content)] if content.startswith(GZIP_MAGIC) else [content]
+    return report.input.sha256 in (hashlib.sha256(form).hexdigest() for form in forms)
 
 
 def _read_report(path: Path) -> Report:

@@ -81,5 +81,5 @@ def _objects(source: SeriesSource, segmentation: Segmentation, report: Report, m
     results = build_results(
         series, segmentation, WantedResults(segmentation=True, outlines=False, pdf=False), made_at=made_at
     )
-    template = correction_template(series, segmentation, report)
+    template = correction_template(series, segmentation, report, made_at=made_at)
     return object_files(results) | {CORRECTION_TEMPLATE: dicom_file(template)}

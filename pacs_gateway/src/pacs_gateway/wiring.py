@@ -63,9 +63,11 @@ def _segment(processing: Processing, files: Sequence[Path], priority: Priority) 
         )
 
 
-def _show(files: Sequence[Path], segmentation: Segmentation, results: Sequence[Dataset]) -> Mapping[str, bytes]:
+def _show(
+    files: Sequence[Path], segmentation: Segmentation, results: Sequence[Dataset], made_at: datetime
+) -> Mapping[str, bytes]:
     volume, report = _source(files).volume(segmentation.manifest), build_report(segmentation)
-    template = correction_template(_series(files, segmentation), segmentation, report)
+    template = correction_template(_series(files, segmentation), segmentation, report, made_at=made_at)
     return {
         **view_files(segmentation, report, volume),
         "flair.nii.gz": flair_file(segmentation, volume),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 
@@ -83,6 +84,16 @@ def test_scans_and_results_in_the_wrong_order_are_refused(stored, examine, setti
     assert result.exit_code == 3
     assert "are of another scan" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_scan_that_was_compressed_since_is_the_same(stored, phantom, tmp_path):
+    scan, results = stored(phantom.examination, "now")
+    plain = tmp_path / "plain.nii"
+    plain.write_bytes(gzip.decompress(scan.read_bytes()))
+    report = json.loads((results / "report.json").read_text())
+    report["input"]["sha256"] = hashlib.sha256(plain.read_bytes()).hexdigest()
+    (results / "report.json").write_text(json.dumps(report))
+    assert run(scan, results, "--prior", plain, results, "-o", tmp_path / "out").exit_code == 0
 
 
 def test_a_mask_that_was_changed_since_is_named(stored, phantom, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone
 from io import BytesIO
 
 import highdicom as hd
@@ -14,9 +15,10 @@ from pydicom import dcmread
 
 
 @pytest.fixture
-def template(series, without_lesions):
+def template(series, without_lesions, made_at):
     """As it comes back from the disk; made beside a result without any lesion, of which there is no SEG."""
-    return dcmread(BytesIO(dicom_file(correction_template(series, without_lesions, build_report(without_lesions)))))
+    report = build_report(without_lesions)
+    return dcmread(BytesIO(dicom_file(correction_template(series, without_lesions, report, made_at=made_at))))
 
 
 @pytest.fixture
@@ -48,11 +50,21 @@ def test_it_says_that_a_reader_changed_what_the_model_made(corrected):
     assert "research use only" in corrected.SeriesDescription
 
 
+def test_its_series_has_one_time_and_the_source_s_zone(template, mask, without_lesions, made_at):
+    begun = template.SeriesDate, template.SeriesTime
+    template.TimezoneOffsetFromUTC = "+0530"
+    later = made_at + timedelta(days=2)
+    made = corrected_object(template, mask, without_lesions.affine, revision=3, author="Reader", made_at=later)
+    assert (made.SeriesDate, made.SeriesTime) == begun
+    there = later.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert (made.ContentDate, made.ContentTime) == (there.strftime("%Y%m%d"), there.strftime("%H%M%S"))
+
+
 def test_every_revision_has_a_uid_of_its_own_that_a_repeat_gives_again(series, without_lesions, mask, made_at):
     report = build_report(without_lesions)
 
     def uid(revision, drawn):
-        made = correction_template(series, without_lesions, report)
+        made = correction_template(series, without_lesions, report, made_at=made_at)
         return corrected_object(
             made, drawn, without_lesions.affine, revision=revision, author="Reader", made_at=made_at
         ).SOPInstanceUID

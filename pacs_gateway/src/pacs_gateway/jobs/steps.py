@@ -67,11 +67,11 @@ class BuildResults(Protocol):
 class ShowSeries(Protocol):
     """Gives the files of the study's folder by name: those of `storage.study_folder.VIEWS`, and the template.
 
-    `results`: what `BuildResults` made.
+    `results`, `made_at`: what `BuildResults` made, and of when.
     """
 
     def __call__(
-        self, files: Sequence[Path], segmentation: Any, results: Sequence[Dataset], /
+        self, files: Sequence[Path], segmentation: Any, results: Sequence[Dataset], made_at: datetime, /
     ) -> Mapping[str, bytes]: ...
 
 

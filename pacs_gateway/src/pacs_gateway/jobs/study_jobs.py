@@ -109,10 +109,11 @@ class StudyJobs(DBOSConfiguredInstance):
         revision = revisions.get(study_uid, number)
         with attempt("segment"):
             segmentation = self._steps.segment(files, revision.priority)
+        made_at = datetime.fromtimestamp(revision.closed_at, UTC)
         with attempt("build"):
-            datasets = self._steps.build(files, segmentation, datetime.fromtimestamp(revision.closed_at, UTC))
+            datasets = self._steps.build(files, segmentation, made_at)
         with attempt("show"):
-            views = self._steps.show(files, segmentation, datasets)
+            views = self._steps.show(files, segmentation, datasets, made_at)
         folder = StudyFolder(self._root, revision_folder_id(study_uid, number))
         for name, content in views.items():
             folder.write(name, content)

@@ -29,10 +29,17 @@ _LONGEST_NAME = 64
 _NAME_DIVIDERS = str.maketrans(dict.fromkeys("^=\\", " "))
 
 
-def correction_template(series: SourceSeries, segmentation: Segmentation, report: Report) -> Dataset:
-    """A segmentation of these images in which nothing is marked yet. Raises InputError as `build_results` does."""
-    uids = result_uids(series, segmentation)
-    return empty_mask_object(series, source_headers(series), segmentation, report, uids)
+def correction_template(
+    series: SourceSeries, segmentation: Segmentation, report: Report, *, made_at: datetime
+) -> Dataset:
+    """A segmentation of these images in which nothing is marked yet. Raises InputError as `build_results` does.
+
+    made_at: of the series that all corrections of these images are in.
+    """
+    uids, headers = result_uids(series, segmentation), source_headers(series)
+    template = empty_mask_object(series, headers, segmentation, report, uids)
+    stamp(template, headers[0], made_at)
+    return template
 
 
 def corrected_object(
@@ -60,7 +67,7 @@ def corrected_object(
     template.ContentCreatorName = ascii_text(author).translate(_NAME_DIVIDERS)[:_LONGEST_NAME]
     # By the model, then by hand (PS3.3, C.8.20.2.3).
     template.SegmentSequence[0].SegmentAlgorithmType = "SEMIAUTOMATIC"
-    stamp(template, template, made_at)
+    stamp(template, template, made_at, ("InstanceCreation", "Content"))
     return template
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from importlib.metadata import version
 from typing import Any
@@ -44,8 +45,13 @@ def algorithm_parameters(report: Report) -> dict[str, str]:
     }
 
 
-def stamp(result: Dataset, source: Dataset, made_at: datetime) -> None:
-    """Writes one time into every place of an object that says when it was made.
+def stamp(
+    result: Dataset,
+    source: Dataset,
+    made_at: datetime,
+    events: Sequence[str] = ("InstanceCreation", "Series", "Content"),
+) -> None:
+    """Writes one time into every place of an object that says when one of these events was.
 
     One offset from UTC holds for all times of an object (PS3.3, C.12.1.1), and study times are copied from the source:
     so the source's offset is kept, and without one times are local.
@@ -56,7 +62,7 @@ def stamp(result: Dataset, source: Dataset, made_at: datetime) -> None:
         result.TimezoneOffsetFromUTC = offset
     local = made_at.astimezone(zone)
     date, time = local.strftime("%Y%m%d"), local.strftime("%H%M%S")
-    for event in ("InstanceCreation", "Series", "Content"):
+    for event in events:
         setattr(result, f"{event}Date", date)
         setattr(result, f"{event}Time", time)
     for contribution in result.get("ContributingEquipmentSequence", []):
