@@ -14,6 +14,7 @@ import pytest
 from hunet_client.errors import InputError
 from hunet_client.findings import ChangeReport, compare, find, findings_page
 from hunet_client.findings.change_picture import change_picture
+from hunet_client.findings.facts import gather_facts
 from mamba_hunet.phantom.image import _rotation
 from PIL import Image
 
@@ -132,6 +133,26 @@ def test_a_scan_against_itself_has_not_changed(prior):
     assert {row.change for row in change.lesions} == {"unchanged"}
     assert np.allclose(change.current_to_prior_mm, np.eye(4), atol=0.1)
     assert change.same_model
+    assert change.same_settings
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "says"),
+    [("model", "weights_sha256", "ee" * 32, "same_model"), ("postprocessing", "threshold", 0.3, "same_settings")],
+)
+def test_what_other_weights_or_thresholds_may_have_done_is_no_fact(current, prior, part, field, value, says):
+    provenance = current.examination.report.provenance
+    other = provenance.model_copy(update={part: getattr(provenance, part).model_copy(update={field: value})})
+    report = current.examination.report.model_copy(update={"provenance": other})
+    scan = replace(current.examination, report=report)
+    change = compare(scan, prior.examination)
+
+    assert not getattr(change, says)
+    assert change.count("new") > 0
+    facts = gather_facts([], None, change)
+    assert (facts.new_count, facts.new_or_grown_count) == (None, None)
+    page = findings_page(find(scan.flair, scan.mask, scan.affine, report, change=change))
+    assert "a difference may be theirs" in page
 
 
 def test_what_the_other_scan_does_not_show_is_not_called_new(prior, examine, settings):

@@ -70,6 +70,9 @@ class ChangeReport(_Part):
     current: ScanRef
     prior: ScanRef
     same_model: bool = Field(description="Whether the same weights marked both; else a difference may be theirs")
+    same_settings: bool = Field(
+        description="Whether the same threshold and smallest lesion made both masks; else a difference may be theirs"
+    )
     method: str
     registration: RegistrationQuality
     current_to_prior_mm: tuple[Row, Row, Row, Row] = Field(

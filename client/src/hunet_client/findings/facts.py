@@ -42,6 +42,8 @@ def gather_facts(lesions: Iterable[LocatedLesion], quality_score: float | None, 
     def count(location: Location) -> int | None:
         return None if unknown else places.count(location)
 
+    # What may be the weights' or the threshold's doing is no fact about the patient.
+    trusted = change if change is not None and change.same_model and change.same_settings else None
     return Facts(
         lesion_count=len(places),
         quality_score=quality_score,
@@ -51,6 +53,6 @@ def gather_facts(lesions: Iterable[LocatedLesion], quality_score: float | None, 
         deep_white_matter_count=count("deep_white_matter"),
         regions=None if unknown else len(set(places) & set(MCDONALD_REGIONS)),
         compared=0 if change is None else 1,
-        new_count=None if change is None else change.count("new"),
-        new_or_grown_count=None if change is None else change.count("new") + change.count("grown"),
+        new_count=None if trusted is None else trusted.count("new"),
+        new_or_grown_count=None if trusted is None else trusted.count("new") + trusted.count("grown"),
     )

@@ -84,6 +84,7 @@ def compare(current: Examination, prior: Examination) -> ChangeReport:
         current=references[0],
         prior=references[1],
         same_model=references[0].weights_sha256 == references[1].weights_sha256,
+        same_settings=current.report.provenance.postprocessing == prior.report.provenance.postprocessing,
         method=METHOD,
         registration=quality,
         current_to_prior_mm=rows,  # type: ignore[arg-type]  # four rows of four, from a (4, 4) matrix
