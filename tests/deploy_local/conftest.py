@@ -62,7 +62,10 @@ def free_port() -> int:
 
 @pytest.fixture
 def part_running(tmp_path) -> Callable[..., Part]:
-    """A part that runs some Python code with a port of its own as its argument, and is asked by connecting to it."""
+    """A part that runs some Python code with a port of its own as its argument, and is asked by connecting to it.
+
+    `before`: code that runs first.
+    """
     taken: set[int] = set()
 
     def own_port() -> int:
@@ -74,12 +77,19 @@ def part_running(tmp_path) -> Callable[..., Part]:
         return port
 
     def make(
-        code: str = SERVER, *, name: str = "echo", start_timeout_s: float = 30, stop_timeout_s: float = 30, **kind: bool
+        code: str = SERVER,
+        *,
+        before: str = "",
+        name: str = "echo",
+        start_timeout_s: float = 30,
+        stop_timeout_s: float = 30,
+        **kind: bool,
     ) -> Part:
         port = own_port()
+        whole = textwrap.dedent(before) + textwrap.dedent(code)
         return Part(
             name=name,
-            command=(sys.executable, "-c", textwrap.dedent(code), str(port)),
+            command=(sys.executable, "-c", whole, str(port)),
             probe=ConnectProbe(port),
             log_file=tmp_path / f"{name}.log",
             start_timeout_s=start_timeout_s,

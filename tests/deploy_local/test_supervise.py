@@ -122,15 +122,10 @@ def test_a_part_that_lost_a_worker_is_restarted(part_running, tmp_path):
     """As Triton with a dead stub: the server goes on, and never replaces the worker."""
     worker_file = tmp_path / "worker"
     part = part_running(
-        f"""
-        import os, socket, subprocess, sys
+        before=f"""
+        import subprocess, sys
         worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         open({str(worker_file)!r}, "w").write(str(worker.pid))
-        listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-        while True:
-            connection, _ = listener.accept()
-            connection.sendall(str(os.getpid()).encode())
-            connection.close()
         """,
         keeps_workers=True,
     )
@@ -147,16 +142,13 @@ def test_a_part_that_lost_a_worker_is_restarted(part_running, tmp_path):
 
 def test_a_part_whose_children_come_and_go_is_left_alone(part_running):
     """As preprocessing, which reads compressed images in processes of their own."""
-    part = part_running("""
-        import os, socket, subprocess, sys
+    part = part_running(
+        before="""
+        import os, subprocess, sys
         child = subprocess.Popen([sys.executable, "-c", ""])
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-        while True:
-            connection, _ = listener.accept()
-            connection.sendall(str(os.getpid()).encode())
-            connection.close()
-    """)
+        """
+    )
 
     async def scenario():
         async with Supervision(part) as supervision:
@@ -306,16 +298,13 @@ def test_a_part_that_ignores_the_request_to_end_is_killed(part_running, is_alive
 def test_what_a_part_started_goes_with_it(part_running, is_alive, tmp_path, pid_in):
     """Even a process that left the part's session, as a stub that outlives its server does."""
     pid_file = tmp_path / "grandchild"
-    part = part_running(f"""
-        import os, socket, subprocess, sys
+    part = part_running(
+        before=f"""
+        import subprocess, sys
         code = "import os, sys, time; print(os.getpid(), file=open(sys.argv[1], 'w'), flush=True); time.sleep(99)"
         subprocess.Popen([sys.executable, "-c", code, {str(pid_file)!r}], start_new_session=True)
-        listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-        while True:
-            connection, _ = listener.accept()
-            connection.sendall(str(os.getpid()).encode())
-            connection.close()
-    """)
+        """
+    )
 
     async def scenario():
         async with Supervision(part) as supervision:

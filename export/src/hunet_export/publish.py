@@ -48,6 +48,10 @@ class ExportError(HunetError):
     """The network cannot become a served model."""
 
 
+class OtherFormatError(ExportError):
+    """The repository already holds this model in another format."""
+
+
 def is_current(repository: Path, checkpoint: Checkpoint, precision: Precision) -> bool:
     """Whether the repository already holds this checkpoint so, exported by the software that is installed now."""
     model = describe(checkpoint.config.model_name)
@@ -86,13 +90,13 @@ def publish(
 
     Raises:
         ConfigMismatchError: somebody has changed the repository's config.pbtxt. Found before any work.
-        ExportError: the network cannot be traced, or gives one answer to everything; or the folder holds the model in
-            another format.
+        ExportError: the network cannot be traced, or gives one answer to everything.
+        OtherFormatError: the repository holds this model in another format. Found before any work.
         ParityError: the exported program does not answer as the eager network does. Nothing is written.
     """
     model = describe(checkpoint.config.model_name)
     config = repository / model.name / CONFIG_FILE
-    _refuse_other_format(repository / model.name)
+    refuse_other_format(repository / model.name, DEFAULT_FORMAT)
     is_ours = not config.exists() or sha256_of(config) == _exported_config_sha256(repository / model.name)
     if not is_ours:
         check_config(model, config)
@@ -118,14 +122,16 @@ def publish(
     return manifest
 
 
-def _refuse_other_format(model_directory: Path) -> None:
+def refuse_other_format(model_directory: Path, wanted: str) -> None:
+    """Raises OtherFormatError; a configuration without an export is one of the default format."""
     try:
         held = Manifest.read(model_directory / VERSION).format
     except ManifestError:
-        return
-    if held != DEFAULT_FORMAT:
-        what = f"holds this model in the format {held}"
-        raise ExportError(str(model_directory), what, "Name another folder with --repository, or delete this one")
+        held = DEFAULT_FORMAT if (model_directory / CONFIG_FILE).exists() else wanted
+    if held != wanted:
+        raise OtherFormatError(
+            str(model_directory), f"holds this model in the format {held}", "Name another folder with --repository"
+        )
 
 
 def _config_sha256(model: ServedModel) -> str:

@@ -8,9 +8,10 @@ import pytest
 from google.protobuf import text_format
 from hunet_export.description import describe
 from hunet_export.formats.catalogue import FORMATS, TORCHSCRIPT
-from hunet_export.formats.write import OtherFormatError, write_format
+from hunet_export.formats.write import write_format
 from hunet_export.manifest import Manifest, sha256_of
 from hunet_export.parity import PARITY_BATCH_SIZES, ParityError
+from hunet_export.publish import OtherFormatError
 from tritonclient.grpc import model_config_pb2 as triton
 
 

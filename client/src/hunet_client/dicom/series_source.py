@@ -24,6 +24,14 @@ from hunet_client.dicom.series_zip import zip_pieces
 from hunet_client.errors import InputError, UsageError
 
 
+class SeriesInDoubtError(UsageError):
+    """It takes a person to say which volume is the FLAIR; `candidates` describes them, a line each."""
+
+    def __init__(self, subject: str, what: str, fix: str, candidates: str) -> None:
+        super().__init__(subject, what, f"{fix}:\n{candidates}")
+        self.candidates = candidates
+
+
 class SeriesSource:
     """A volume's files, sent as one zip, ordered by SOPInstanceUID.
 
@@ -53,7 +61,7 @@ class SeriesSource:
 def open_series(path: Path, series_uid: str | None = None) -> SeriesSource:
     """The FLAIR in a folder, a zip or a file of DICOM. series_uid: decides which series.
 
-    Raises InputError when there is nothing to read, UsageError when it is in doubt which volume is the FLAIR.
+    Raises InputError when there is nothing to read, SeriesInDoubtError when it is in doubt which volume is the FLAIR.
     """
     files: dict[str, list[StoredFile]] = defaultdict(list)
     headers: list[Dataset] = []
@@ -114,10 +122,10 @@ def _read_header(file: StoredFile) -> Dataset | None:
     return header
 
 
-def _doubt(path: Path, candidates: str, series_uid: str | None) -> UsageError:
+def _doubt(path: Path, candidates: str, series_uid: str | None) -> SeriesInDoubtError:
     if series_uid is None:
-        return UsageError(
-            str(path), "it is in doubt which series is the FLAIR", f"Name one with --series UID:\n{candidates}"
-        )
-    what = f"series {series_uid} is not in it, or holds several volumes of which none is clearly the FLAIR"
-    return UsageError(str(path), what, f"Name another series, or the folder of one volume:\n{candidates}")
+        what, fix = "it is in doubt which series is the FLAIR", "Name one with --series UID"
+    else:
+        what = f"series {series_uid} is not in it, or holds several volumes of which none is clearly the FLAIR"
+        fix = "Name another series, or the folder of one volume"
+    return SeriesInDoubtError(str(path), what, fix, candidates)

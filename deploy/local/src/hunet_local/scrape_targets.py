@@ -14,10 +14,12 @@ def scrape_targets(state: StackState) -> list[dict[str, Any]]:
         "preprocess": state.preprocess_metrics_address,
         "gateway": state.gateway_http_address,
     }
-    groups: list[dict[str, Any]] = [
-        {"targets": [address], "labels": {"job": job}} for job, address in addresses.items()
-    ]
-    if state.certificates is not None:
-        # Triton's metrics know no TLS, and the local page has none.
-        groups[1]["labels"]["__scheme__"] = "https"
-    return groups
+    # Triton's metrics know no TLS, and the local page has none.
+    scheme = preprocess_scheme(state)
+    schemes = {} if scheme == "http" else {"preprocess": {"__scheme__": scheme}}
+    return [{"targets": [address], "labels": {"job": job} | schemes.get(job, {})} for job, address in addresses.items()]
+
+
+def preprocess_scheme(state: StackState) -> str:
+    """How the preprocessing service's metrics are asked for."""
+    return "http" if state.certificates is None else "https"

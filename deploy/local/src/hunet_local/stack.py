@@ -27,6 +27,7 @@ from hunet_local.models import copy_models, ensure_exported
 from hunet_local.parts import Part
 from hunet_local.preprocess import preprocess_part
 from hunet_local.records import SupervisorRecord, clear_dead_stack, stack_lock, state_folder
+from hunet_local.scrape_targets import preprocess_scheme
 from hunet_local.supervise import supervise
 from hunet_local.triton import triton_part
 
@@ -156,7 +157,7 @@ class Stack:
 
 def describe(state: StackState) -> str:
     """The addresses of a running stack, for people."""
-    scheme = "http" if state.certificates is None else "https"
+    scheme = preprocess_scheme(state)
     preprocessing = f"{state.preprocess_address} (gRPC), {scheme}://{state.preprocess_metrics_address}/metrics"
     triton = (
         f"{state.triton_grpc_address} (gRPC), http://{state.triton_http_address}, "

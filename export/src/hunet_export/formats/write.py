@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hunet_client.errors import HunetError
 from mamba_hunet.checkpoint import Checkpoint
 from mamba_hunet.precision import Precision
 from mamba_hunet.selective_scan import library_path
@@ -25,7 +24,7 @@ from hunet_export.formats.served_outputs import ServedOutputs
 from hunet_export.manifest import CANARY_FILE, OPERATOR_FILE, Manifest, plain, sha256_of
 from hunet_export.parity import PARITY_TOLERANCE, check_parity
 from hunet_export.program import ProbabilityNetwork
-from hunet_export.publish import VERSION, ExportError
+from hunet_export.publish import VERSION, ExportError, refuse_other_format
 from hunet_export.staging import move_into_place, staging_directory
 from hunet_export.triton_config import CONFIG_FILE, config_text
 
@@ -48,10 +47,6 @@ class InFloat64(nn.Module):
         return answer.float()
 
 
-class OtherFormatError(HunetError):
-    """The repository already holds this model in another format."""
-
-
 def write_format(
     checkpoint: Checkpoint, weights: Path, repository: Path, format: Format, say: Callable[[str], None]
 ) -> Manifest:
@@ -71,7 +66,7 @@ def write_format(
     """
     model = describe(checkpoint.config.model_name)
     model_directory = repository / model.name
-    _refuse_other_format(model_directory, format)
+    refuse_other_format(model_directory, format.name)
     eager = ProbabilityNetwork(checkpoint.model, Precision.FLOAT32).eval()
     config = config_text(format.served_as(model), format.backend, format.platform)
     with staging_directory(model_directory) as staged:
@@ -89,17 +84,6 @@ def write_format(
         move_into_place(staged, model_directory / VERSION)
     say(f"probabilities differ by at most {max(differences.values()):.2g} (allowed: {PARITY_TOLERANCE:g})")
     return manifest
-
-
-def _refuse_other_format(model_directory: Path, format: Format) -> None:
-    if not (model_directory / CONFIG_FILE).exists():
-        return
-    version_directory = model_directory / VERSION
-    held = Manifest.read(version_directory).format if (version_directory / "manifest.json").exists() else "another"
-    if held != format.name:
-        raise OtherFormatError(
-            str(model_directory), f"holds this model in the format {held}", "Name another folder with --repository"
-        )
 
 
 def _write_files(

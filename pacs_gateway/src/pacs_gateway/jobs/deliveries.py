@@ -122,8 +122,13 @@ class DeliveryJobs(DBOSConfiguredInstance):
         destination = self._destinations.get(name)
         if destination is None:
             raise UsageError(name, "is no longer among the destinations", "Configure it again, then retry the job")
+        return destination, self._taken_by(study_uid, number, name)
+
+    def _taken_by(self, study_uid: str, number: int, name: str) -> list[Result]:
+        """The results that a destination takes; all of them where it is no longer configured."""
         results = self._ledgers.deliveries.results(study_uid, number)
-        return destination, [result for result in results if result.kind in destination.outputs]
+        destination = self._destinations.get(name)
+        return [result for result in results if destination is None or result.kind in destination.outputs]
 
     def _send(self, study_uid: str, number: int, name: str) -> None:
         destination, results = self._wanted(study_uid, number, name)
@@ -147,9 +152,7 @@ class DeliveryJobs(DBOSConfiguredInstance):
         self, study_uid: str, number: int, destination: str, workflow_id: str, state: DeliveryState, reason: str
     ) -> None:
         self._ledgers.deliveries.finish(workflow_id, state, reason)
-        results = self._ledgers.deliveries.results(study_uid, number)
-        if destination in self._destinations:
-            results = [result for result in results if result.kind in self._destinations[destination].outputs]
+        results = self._taken_by(study_uid, number, destination)
         self._audit.write(
             "results " + state,
             study_uid=study_uid,

@@ -4,18 +4,22 @@ import { getJson } from "../api.js";
 
 const SAYS = { new: "New", grown: "Grown", shrunk: "Shrunk", gone: "Gone", unchanged: "Unchanged", not_comparable: "Not comparable" };
 
-/** How study `id` differs from `prior`; raises NotComparable where the gateway cannot tell. */
+/** How study `id` differs from `prior`: a Change, or NotComparable where the gateway cannot tell. */
 export async function changeSince(id, prior) {
   try {
     return new Change(await getJson(`studies/${id}/change?prior=${prior}`));
   } catch (problem) {
-    if (problem.status === 404) throw new NotComparable(problem.message);
+    if (problem.status === 404) return new NotComparable(problem.message);
     throw problem;
   }
 }
 
-/** The scans could not be laid over each other; its message says why. */
-export class NotComparable extends Error {}
+/** The scans could not be laid over each other; `reason` says why. */
+export class NotComparable {
+  constructor(reason) {
+    this.reason = reason;
+  }
+}
 
 class Change {
   constructor({ lesions, current_to_prior_mm }) {

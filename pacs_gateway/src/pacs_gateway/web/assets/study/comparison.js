@@ -45,11 +45,6 @@ const orNull404 = (problem) => {
   throw problem;
 };
 
-const orNotComparable = (problem) => {
-  if (problem instanceof NotComparable) return problem;
-  throw problem;
-};
-
 /** An earlier scan, open in `pane` beside `viewer`: the crosshair of either moves both. */
 export class Comparison {
   static async open(study, viewer, prior, pane, signal) {
@@ -75,7 +70,7 @@ export class Comparison {
     const [scan, mask, change] = await Promise.all([
       getBytes(prior.links["flair.nii.gz"], { signal }),
       getBytes(prior.links["mask.nii.gz"], { signal }),
-      changeSince(study.id, prior.id).catch(orNotComparable),
+      changeSince(study.id, prior.id),
     ]);
     await other.showScan(scan, signal);
     other.mark(await new LesionFinder(signal).group(await Viewer.valuesOf(mask), other.dims), 0);
@@ -83,7 +78,7 @@ export class Comparison {
     name.append(
       isComparable
         ? `: ${change.summary()} since`
-        : `: not laid over each other, so the crosshair may be at another place. ${change.message}`,
+        : `: not laid over each other, so the crosshair may be at another place. ${change.reason}`,
     );
     Object.assign(this, { viewer, other, change: isComparable ? change : null });
     this.follow();
