@@ -10,7 +10,7 @@ from mamba_hunet.data.library import template_stacks
 from mamba_hunet.data.smooth_volume import smooth_volume
 from mamba_hunet.data.template import FLUID_T1, GREY_T1, WHITE_T1, Template, read_template
 from mamba_hunet.data.template_lesions import Tissue, draw_lesions
-from mamba_hunet.data.template_scans import _bend, draw_scan
+from mamba_hunet.data.template_scans import _bend, _scan, draw_scan
 
 SHAPE = (72, 84, 64)
 AFFINE = np.array([[1.0, 0, 0, -36], [0, 1, 0, -42], [0, 0, 1, -32], [0, 0, 0, 1]])
@@ -90,7 +90,8 @@ def tissue_of(template: Template, white: np.ndarray, grey: np.ndarray) -> Tissue
     nothing = np.zeros(SHAPE, np.float32)
     white, grey = white.astype(np.float32), grey.astype(np.float32)
     fourth_mm = np.where(ball(12, (36, 30, 8)), 3.0, 100.0).astype(np.float32)
-    return Tissue(nothing, grey, white, white + grey, template.region, template.ventricle_mm, fourth_mm, nothing)
+    brain, region, ventricle_mm = white + grey, template.region, template.ventricle_mm
+    return Tissue(nothing, grey, white, brain, region, ventricle_mm, fourth_mm, pyramidal=nothing, septum=nothing)
 
 
 def test_lesions_lie_at_the_fourth_ventricle_more_than_elsewhere_below(template: Template):
@@ -100,6 +101,36 @@ def test_lesions_lie_at_the_fourth_ventricle_more_than_elsewhere_below(template:
     at_fourth = tissue.fourth_ventricle_mm < 6
     elsewhere = (template.region >= 91) & ~at_fourth
     assert share[at_fourth].mean() > 1.5 * share[elsewhere].mean()
+
+
+def test_lesions_lie_in_the_vermis_though_none_of_it_is_white(template: Template):
+    tissue = tissue_of(template, np.zeros(SHAPE, bool), np.ones(SHAPE, bool))
+    share = sum(draw_lesions(tissue, np.random.default_rng(seed)) for seed in range(40))
+    below = template.region >= 91
+    assert share[below & (tissue.fourth_ventricle_mm < 6)].max() > 0.5
+
+
+def test_coils_shade_from_crown_to_neck(template: Template):
+    """Some scans are a quarter brighter below than above, and some the other way round or not at all."""
+    ratios = []
+    for seed in range(16):
+        shaded = _scan(np.ones(SHAPE, np.float32), np.random.default_rng(seed))
+        ratios.append(shaded[..., :8].mean() / shaded[..., -8:].mean())
+    assert max(ratios) > 1.25
+    assert min(ratios) < 0.95
+    assert np.median(ratios) > 1
+
+
+def test_what_is_bright_outside_the_brain_is_no_lesion(template: Template):
+    whole_heads = [
+        scan for seed in range(10) if not (scan := draw_scan(template, np.random.default_rng(seed))).brain_extracted
+    ]
+    brighter = 0
+    for scan in whole_heads:
+        outside = scan.brain == 0
+        assert scan.lesions[outside].max() == 0
+        brighter += scan.flair[outside].max() > np.median(scan.flair[ball_of(scan.flair.shape)])
+    assert brighter > len(whole_heads) / 2
 
 
 def test_lesions_lie_in_white_and_grey_matter_only(template: Template):

@@ -33,6 +33,11 @@ def coil_bias(rng: Generator, image: Image) -> Image:
     return (image + BLACK_TO_TISSUE) * field - BLACK_TO_TISSUE
 
 
+def slice_brightness(rng: Generator, image: Image) -> Image:
+    """Multiplies the slice, as coils do that see the cerebellum better than the vertex."""
+    return (image + BLACK_TO_TISSUE) * np.float32(np.exp(rng.normal(0, 0.1))) - BLACK_TO_TISSUE
+
+
 def contrast(rng: Generator, image: Image) -> Image:
     """Scales and shifts, as when tissue peak and spread are estimated differently."""
     return image * np.float32(rng.uniform(0.65, 1.45)) + np.float32(rng.normal(0, 0.35))
@@ -90,6 +95,7 @@ _INTENSITY: tuple[tuple[float, Callable[[Generator, Image], Image]], ...] = (
     (0.4, gamma),
     (0.35, bright_cortex),
     (0.5, coil_bias),
+    (0.4, slice_brightness),
     (0.3, low_resolution),
     (0.3, blur),
     (0.2, sharpen),

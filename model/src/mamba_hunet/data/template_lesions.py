@@ -17,7 +17,8 @@ class Tissue:
 
     ``fluid``, ``grey``, ``white``: shares inside the brain. ``brain``: 1 inside it, fluid and all. ``region``: AAL's
     number, or the brain stem's. ``ventricle_mm``: distance to the lateral and third ventricles;
-    ``fourth_ventricle_mm``: to the fourth. ``pyramidal``: share of the pyramidal tracts.
+    ``fourth_ventricle_mm``: to the fourth. ``pyramidal``, ``septum``: shares of the pyramidal tracts, and of septum and
+    fornix.
     """
 
     fluid: Volume
@@ -28,6 +29,7 @@ class Tissue:
     ventricle_mm: Volume
     fourth_ventricle_mm: Volume
     pyramidal: Volume
+    septum: Volume
 
 
 def draw_lesions(tissue: Tissue, rng: Generator) -> Volume:
@@ -41,7 +43,8 @@ def draw_lesions(tissue: Tissue, rng: Generator) -> Volume:
     if rng.random() < 0.2:
         return share
     candidates = [np.argwhere(site) for site in _sites(tissue)]
-    where = np.clip(tissue.white + 0.7 * tissue.grey, 0, 1)
+    # Bright septa are seen in health.
+    where = np.clip(tissue.white + 0.7 * tissue.grey, 0, 1) * (1 - tissue.septum)
     if rng.random() < 0.45:
         _add_confluence(share, where * (tissue.region < FIRST_INFRATENTORIAL), tissue.ventricle_mm, rng)
     typical_mm = 1.3 * 3.5 ** rng.random()
@@ -61,9 +64,10 @@ def _sites(tissue: Tissue) -> tuple[NDArray[np.bool_], ...]:
     # The brain stem's many nuclei make its white matter darker on T1.
     stem_and_cerebellum = (tissue.white > 0.25) & below
     near_cortex = ndimage.binary_dilation(tissue.grey > 0.6, iterations=2) & (tissue.ventricle_mm > 10)
-    at_fourth = (tissue.fourth_ventricle_mm > 0) & (tissue.fourth_ventricle_mm < 6)
+    # Behind it lies the vermis, whose white matter is thinner than a voxel.
+    at_fourth = (tissue.fourth_ventricle_mm > 0) & (tissue.fourth_ventricle_mm < 6) & (tissue.fluid < 0.3)
     at_lateral = tissue.ventricle_mm < 7
-    return inner & at_lateral, inner, inner & near_cortex, stem_and_cerebellum, stem_and_cerebellum & at_fourth
+    return inner & at_lateral, inner, inner & near_cortex, stem_and_cerebellum, below & at_fourth
 
 
 def _add_confluence(share: Volume, tissue: Volume, ventricle_mm: Volume, rng: Generator) -> None:

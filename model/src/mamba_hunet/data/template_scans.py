@@ -3,6 +3,7 @@
 The idea of drawing contrast at random over anatomy: Billot et al., "SynthSeg", Medical Image Analysis 2023.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +29,9 @@ _CINGULATE = slice(31, 37)
 _DEEP_GREY = slice(71, 79)
 # How far from a ventricle a voxel of the template holds some of its fluid.
 _WALL_MM = 2.5
-# Where the pyramidal tract runs through the internal capsule, world mm; and how far it reaches.
-_PYRAMIDAL_MM, _PYRAMIDAL_REACH_MM = (25.0, -18.0, 12.0), (3.0, 5.0, 14.0)
+# Middle and reach, world mm: the pyramidal tracts in the internal capsules; the septum and the fornix.
+_PYRAMIDAL_MM = (((-25.0, -18.0, 12.0), (3.0, 5.0, 14.0)), ((25.0, -18.0, 12.0), (3.0, 5.0, 14.0)))
+_SEPTUM_MM = (((0.0, -2.0, 14.0), (3.0, 18.0, 9.0)),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ def _bend(template: Template, rng: Generator) -> tuple[Volume, Tissue]:
     t1, brain = resample(template.t1), resample(template.brain)
     region = resample(template.region, order=0).astype(np.uint8)
     distance, fourth = resample(template.ventricle_mm), resample(template.fourth_ventricle_mm)
-    pyramidal = resample(_pyramidal_tracts(template))
+    pyramidal, septum = (resample(_about(template, middles)) for middles in (_PYRAMIDAL_MM, _SEPTUM_MM))
     centres = np.array([FLUID_T1, GREY_T1, WHITE_T1]) * np.array([rng.uniform(0.9, 1.25), rng.uniform(0.97, 1.03), 1.0])
     fluid, grey, white = (np.interp(t1, centres, row).astype(np.float32) for row in np.eye(3))
     # Between fluid and the white matter at a ventricle T1 runs through grey; there is no cortex.
@@ -96,17 +98,17 @@ def _bend(template: Template, rng: Generator) -> tuple[Volume, Tissue]:
     white[wall] = np.interp(t1[wall], centres[[0, 2]], (0, 1))
     fluid[wall], grey[wall] = 1 - white[wall], 0
     fluid, grey, white = (share * brain for share in (fluid, grey, white))
-    return t1, Tissue(fluid, grey, white, brain, region, distance, fourth, pyramidal)
+    return t1, Tissue(fluid, grey, white, brain, region, distance, fourth, pyramidal, septum)
 
 
-def _pyramidal_tracts(template: Template) -> Volume:
-    """Share (i, j, k) of the pyramidal tract, which many healthy people's FLAIRs show a little bright."""
+def _about(template: Template, middles_mm: Sequence[tuple[tuple[float, ...], tuple[float, ...]]]) -> Volume:
+    """Share (i, j, k) of what lies about the middles, each with its reach along x, y and z, world mm."""
     to_voxel = np.linalg.inv(template.affine)
     share = np.zeros(template.t1.shape, np.float32)
     grid = np.indices(share.shape, dtype=np.float32)
-    for side in (-1.0, 1.0):
-        centre = (to_voxel @ (side * _PYRAMIDAL_MM[0], *_PYRAMIDAL_MM[1:], 1.0))[:3]
-        offsets = zip(grid, centre, _PYRAMIDAL_REACH_MM, strict=True)
+    for middle_mm, reach_mm in middles_mm:
+        centre = (to_voxel @ (*middle_mm, 1.0))[:3]
+        offsets = zip(grid, centre, reach_mm, strict=True)
         share += np.exp(-sum(((axis - middle) / reach) ** 2 for axis, middle, reach in offsets))
     return share
 
@@ -125,16 +127,29 @@ def _paint(t1: Volume, tissue: Tissue, rng: Generator) -> Volume:
     grey *= 1 + rng.uniform(0.0, 0.1) * smooth_volume(rng, t1.shape, 10.0)
     fluid_level = rng.uniform(0.05, 0.4) * (1 + 0.15 * smooth_volume(rng, t1.shape, 20.0))
     signal = tissue.white * white_level + tissue.grey * grey + tissue.fluid * fluid_level
+    # Both are a little bright in many healthy people.
     signal += max(0.0, rng.uniform(-0.1, 0.2)) * tissue.pyramidal * tissue.white
+    signal += max(0.0, rng.uniform(-0.2, 0.4)) * tissue.septum * tissue.white
     rim = np.exp(-((tissue.ventricle_mm - 0.5) ** 2) / (2 * rng.uniform(0.5, 1.2) ** 2))
     signal += rng.uniform(0.0, 0.35) * rim * (1 - tissue.fluid) * tissue.brain
     signal *= 1 + rng.uniform(0.005, 0.02) * smooth_volume(rng, t1.shape, 5.0)
     signal *= 1 + rng.uniform(0.0, 0.025) * smooth_volume(rng, t1.shape, 25.0)
     signal = _paint_plexus_and_flow(signal, tissue, rng)
+    return (signal + (1 - tissue.brain) * _paint_outside(t1, rng)).astype(np.float32)
+
+
+def _paint_outside(t1: Volume, rng: Generator) -> Volume:
+    """Signal (i, j, k) of fat, muscle, marrow and mucosa: none of it lesion, however bright and round."""
     # Without fat suppression the orbits' fat, two thirds as bright as the scalp here, is twice as bright as tissue.
     fat = rng.uniform(1.0, 4.5) if rng.random() < 0.65 else rng.uniform(0.2, 0.6)
-    outside = fat * np.power(np.clip(t1 / 254.0, 0, 1), rng.uniform(0.7, 1.6))
-    return (signal + (1 - tissue.brain) * outside).astype(np.float32)
+    level = np.clip(t1 / 254.0, 0, 1)
+    outside = fat * np.power(level, rng.uniform(0.7, 1.6))
+    # T1 does not say how bright soft tissue is in a FLAIR.
+    soft = np.interp(level, (0.2, 0.3, 0.45, 0.65), (0.0, 1.0, 1.0, 0.0)).astype(np.float32)
+    outside += soft * (rng.uniform(0.2, 1.3) - outside) * rng.uniform(0.0, 1.0)
+    for wavelength in (4.0, 10.0):
+        outside *= np.exp(rng.uniform(0.0, 0.45) * smooth_volume(rng, t1.shape, wavelength))
+    return outside.astype(np.float32)
 
 
 def _paint_plexus_and_flow(signal: Volume, tissue: Tissue, rng: Generator) -> Volume:
@@ -175,8 +190,18 @@ def _extraction(brain: Volume, rng: Generator) -> Volume:
 
 
 def _scan(signal: Volume, rng: Generator) -> Volume:
-    """Coil shading, point spread and Rician noise."""
-    signal = signal * np.exp(rng.uniform(0, 0.1) * smooth_volume(rng, signal.shape, 70.0))
+    """Coil shading, point spread and Rician noise.
+
+    Scans that nobody has corrected for it are a third brighter at the cerebellum than at the vertex.
+    """
+    shading = rng.uniform(0, 0.1) * smooth_volume(rng, signal.shape, 70.0)
+    along = np.meshgrid(
+        *(np.linspace(-1, 1, side, dtype=np.float32) for side in signal.shape), indexing="ij", sparse=True
+    )
+    slopes = rng.normal((0.0, 0.0, -0.05), (0.05, 0.07, 0.15))
+    for axis, slope in zip(along, slopes.astype(np.float32), strict=True):
+        shading = shading + slope * axis
+    signal = signal * np.exp(shading)
     signal = ndimage.gaussian_filter(signal, rng.uniform(0.3, 0.75))
     sigma = rng.uniform(0.01, 0.09)
     real, imaginary = (sigma * rng.standard_normal(signal.shape, dtype=np.float32) for _ in range(2))
