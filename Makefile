@@ -121,7 +121,7 @@ soak: setup
 	@$(HUNET) phantom -o out/phantom
 	@$(HUNET) up --detach --any-ports
 	@$(HUNET) load out/phantom/flair.nii.gz --slices 4 --slices 8 --slices 16 --soak-min 30 -o out/soak; status=$$?; $(HUNET) down; \
-	  cp out/soak/load.md docs/results/soak.md; exit $$status
+	  sed "1s/$$/, commit $$(git rev-parse --short HEAD)/" out/soak/load.md >docs/results/soak.md; exit $$status
 
 # The C++ core under sanitizers, longer than the tests take for it.
 sanitize:
