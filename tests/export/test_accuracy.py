@@ -30,6 +30,22 @@ class RoundingDecides(BrightIsLesion):
         return logits if logits.dtype == torch.float32 else -logits
 
 
+class FindsNothingRight(BrightIsLesion):
+    """A corner of air, and another in bfloat16: Dice 0 either way."""
+
+    def forward(self, slices: Tensor) -> Tensor:
+        logits = torch.full_like(super().forward(slices), -10.0)
+        side = slice(0, 9) if logits.dtype == torch.float32 else slice(-9, None)
+        logits[..., :9, side] = 10.0
+        return logits
+
+
+def test_masks_that_are_equally_wrong_are_not_the_same():
+    choice = choose_precision(FindsNothingRight(2.0, 1.0), Precision.BFLOAT16, 0.5)
+    assert choice.precision is Precision.FLOAT32
+    assert choice.dice == {"bfloat16": 0.0, "float32": 0.0, "agreement": 0.0}
+
+
 def test_float32_is_never_in_question():
     choice = choose_precision(BrightIsLesion(2.0, 1.0), Precision.FLOAT32, 0.5)
     assert (choice.precision, choice.dice) == (Precision.FLOAT32, {})

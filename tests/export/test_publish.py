@@ -171,7 +171,7 @@ def test_an_export_in_bfloat16_says_so_and_what_it_finds(tmp_path, small_checkpo
     publish(small_checkpoint, Path("w.safetensors"), tmp_path, Precision.BFLOAT16, print)
     manifest = Manifest.read(tmp_path / "mamba_hunet" / "1")
     assert manifest.precision == "bfloat16"
-    assert manifest.accuracy.keys() == {"float32", "bfloat16"}
+    assert manifest.accuracy.keys() == {"float32", "bfloat16", "agreement"}
     assert manifest.accuracy["float32"] > 0
 
 

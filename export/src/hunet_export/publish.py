@@ -13,9 +13,9 @@ from pathlib import Path
 
 import torch
 from hunet_client.errors import HunetError
-from mamba_hunet import networks
+from mamba_hunet import networks, selective_scan
 from mamba_hunet.checkpoint import Checkpoint
-from mamba_hunet.precision import Precision
+from mamba_hunet.precision import Precision, native_precision
 from mamba_hunet.selective_scan import library_path
 from torch.export import ExportedProgram
 
@@ -97,7 +97,7 @@ def publish(
     model = describe(checkpoint.config.model_name)
     config = repository / model.name / CONFIG_FILE
     refuse_other_format(repository / model.name, DEFAULT_FORMAT)
-    is_ours = not config.exists() or sha256_of(config) == _exported_config_sha256(repository / model.name)
+    is_ours = config_is_ours(repository / model.name)
     if not is_ours:
         check_config(model, config)
     choice = choose_precision(checkpoint.model, precision, model.mask_threshold)
@@ -138,12 +138,15 @@ def _config_sha256(model: ServedModel) -> str:
     return hashlib.sha256(config_text(model).encode()).hexdigest()
 
 
-def _exported_config_sha256(model_directory: Path) -> str | None:
-    """Digest of the config.pbtxt that the last export gave: one that is still that may be replaced."""
+def config_is_ours(model_directory: Path) -> bool:
+    """Whether config.pbtxt is absent or still what the last export gave, and may be replaced."""
+    config = model_directory / CONFIG_FILE
+    if not config.exists():
+        return True
     try:
-        return Manifest.read(model_directory / VERSION).config_sha256
+        return sha256_of(config) == Manifest.read(model_directory / VERSION).config_sha256
     except ManifestError:
-        return None
+        return False
 
 
 def _freeze(eager: ProbabilityNetwork, model: ServedModel) -> ExportedProgram:
@@ -189,8 +192,11 @@ def _was_tried(precision: Precision, manifest: Manifest) -> bool:
 
 
 def _software() -> dict[str, str]:
-    """Versions, and a digest of the sources that make a program, which change more often."""
+    """Versions, and a digest of the sources that make and prove a program, which change more often."""
     versions = {name: importlib.metadata.version(name) for name in ("hunet-export", "mamba-hunet", "torch")}
-    sources = (*sorted(Path(inspect.getfile(networks)).parent.glob("*.py")), Path(inspect.getfile(freeze)))
+    packages = (Path(inspect.getfile(package)).parent for package in (networks, selective_scan))
+    functions = (freeze, native_precision, choose_precision, choose_canary, check_parity)
+    sources = [path for package in packages for path in sorted(package.glob("*.py"))]
+    sources += [Path(inspect.getfile(function)) for function in functions]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
     return versions | {"sources": digest.hexdigest()[:12]}

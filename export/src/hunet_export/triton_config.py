@@ -53,14 +53,14 @@ def config_text(model: ServedModel, backend: str = "python", platform: str = "")
     return _HEADING + text_format.MessageToString(triton_config(model, backend, platform))
 
 
-def check_config(model: ServedModel, path: Path) -> None:
-    """Raises ConfigMismatchError unless the file holds exactly what the description gives."""
+def check_config(model: ServedModel, path: Path, backend: str = "python", platform: str = "") -> None:
+    """Raises ConfigMismatchError unless the file holds exactly `triton_config`."""
     fix = "Change hunet_export.description instead, delete this file and export again."
     try:
         found = text_format.Parse(path.read_text(encoding="utf-8"), triton.ModelConfig())
     except (text_format.ParseError, UnicodeDecodeError) as exc:
         raise ConfigMismatchError(str(path), f"is not a Triton model configuration ({exc})", fix) from exc
-    expected = triton_config(model)
+    expected = triton_config(model, backend, platform)
     if found == expected:
         return
     names = [

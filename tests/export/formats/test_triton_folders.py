@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hunet_export.formats.write import write_format
 from hunet_export.manifest import Manifest, sha256_of
 from hunet_export.parity import PARITY_BATCH_SIZES, ParityError
 from hunet_export.publish import OtherFormatError
+from hunet_export.triton_config import ConfigMismatchError
 from tritonclient.grpc import model_config_pb2 as triton
 
 
@@ -24,6 +26,18 @@ def test_a_folder_holds_program_operator_canary_and_manifest(torchscript_reposit
     assert manifest.config_sha256 == sha256_of(version.parent / "config.pbtxt")
     differences = manifest.parity["largest_difference_by_batch_size"]
     assert {int(size) for size in differences} == set(PARITY_BATCH_SIZES)
+
+
+def test_a_configuration_that_somebody_changed_is_an_error_and_stays(
+    torchscript_repository, checkpoint_of, small_network, tmp_path
+):
+    repository = shutil.copytree(torchscript_repository, tmp_path / "repository")
+    config = repository / "mamba_hunet" / "config.pbtxt"
+    changed = config.read_text().replace("max_queue_size: ", "max_queue_size: 1")
+    config.write_text(changed)
+    with pytest.raises(ConfigMismatchError, match="dynamic_batching"):
+        write_format(checkpoint_of(small_network), Path("small.safetensors"), repository, TORCHSCRIPT, print)
+    assert config.read_text() == changed
 
 
 def test_the_configuration_names_platform_and_numbered_tensors(torchscript_repository):

@@ -107,3 +107,10 @@ def test_a_second_derivative_is_refused(make_image_inputs):
     (gradient,) = torch.autograd.grad(selective_scan_2d(*inputs).sum(), inputs[0], create_graph=True)
     with pytest.raises(NotImplementedError, match="second derivative"):
         gradient.sum().backward()
+
+
+def test_states_have_none(make_image_inputs):
+    inputs = [tensor.requires_grad_() for tensor in make_image_inputs()]
+    y, states = torch.ops.mamba_hunet.selective_scan_2d(*inputs, True)
+    assert y.requires_grad
+    assert not states.requires_grad

@@ -12,7 +12,7 @@ _BFLOAT16 = {"avx512_bf16", "bf16"}
 
 
 def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Number of processors, and what Linux says of the first: its name, its widest vectors, whether they take bfloat16."""
+    """Number of processors, and what Linux says of the first: name, widest vectors, and whether they take bfloat16."""
     fields: dict[str, str] = {}
     if cpuinfo.is_file():
         for line in cpuinfo.read_text().splitlines():

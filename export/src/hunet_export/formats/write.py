@@ -24,9 +24,9 @@ from hunet_export.formats.served_outputs import ServedOutputs
 from hunet_export.manifest import CANARY_FILE, OPERATOR_FILE, Manifest, plain, sha256_of
 from hunet_export.parity import PARITY_TOLERANCE, check_parity
 from hunet_export.program import ProbabilityNetwork
-from hunet_export.publish import VERSION, ExportError, refuse_other_format
+from hunet_export.publish import VERSION, ExportError, config_is_ours, refuse_other_format
 from hunet_export.staging import move_into_place, staging_directory
-from hunet_export.triton_config import CONFIG_FILE, config_text
+from hunet_export.triton_config import CONFIG_FILE, check_config, config_text
 
 _WRITERS = {
     ONNX.name: programs.write_onnx,
@@ -60,6 +60,7 @@ def write_format(
         say: told what is being done, one line at a time.
 
     Raises:
+        ConfigMismatchError: somebody has changed the repository's config.pbtxt. Found before any work.
         OtherFormatError: the repository serves this model in another format.
         ExportError: a package is missing, the network cannot be written so, or it gives one answer to everything.
         ParityError: the program does not answer as the eager network does. Nothing is written.
@@ -67,6 +68,9 @@ def write_format(
     model = describe(checkpoint.config.model_name)
     model_directory = repository / model.name
     refuse_other_format(model_directory, format.name)
+    is_ours = config_is_ours(model_directory)
+    if not is_ours:
+        check_config(format.served_as(model), model_directory / CONFIG_FILE, format.backend, format.platform)
     eager = ProbabilityNetwork(checkpoint.model, Precision.FLOAT32).eval()
     config = config_text(format.served_as(model), format.backend, format.platform)
     with staging_directory(model_directory) as staged:
@@ -80,7 +84,8 @@ def write_format(
         parity = {"tolerance": PARITY_TOLERANCE, "largest_difference_by_batch_size": differences}
         manifest = replace(unproved, parity=parity)
         manifest.write(staged)
-        (model_directory / CONFIG_FILE).write_text(config, encoding="utf-8")
+        if is_ours:
+            (model_directory / CONFIG_FILE).write_text(config, encoding="utf-8")
         move_into_place(staged, model_directory / VERSION)
     say(f"probabilities differ by at most {max(differences.values()):.2g} (allowed: {PARITY_TOLERANCE:g})")
     return manifest

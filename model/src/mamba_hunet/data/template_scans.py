@@ -90,7 +90,7 @@ def _bend(template: Template, rng: Generator) -> tuple[Volume, Tissue]:
     t1, brain = resample(template.t1), resample(template.brain)
     region = resample(template.region, order=0).astype(np.uint8)
     distance, fourth = resample(template.ventricle_mm), resample(template.fourth_ventricle_mm)
-    pyramidal, septum = (resample(_about(template, middles)) for middles in (_PYRAMIDAL_MM, _SEPTUM_MM))
+    pyramidal, septum = (_about(template, places, middles) for middles in (_PYRAMIDAL_MM, _SEPTUM_MM))
     centres = np.array([FLUID_T1, GREY_T1, WHITE_T1]) * np.array([rng.uniform(0.9, 1.25), rng.uniform(0.97, 1.03), 1.0])
     fluid, grey, white = (np.interp(t1, centres, row).astype(np.float32) for row in np.eye(3))
     # Between fluid and the white matter at a ventricle T1 runs through grey; there is no cortex.
@@ -101,15 +101,18 @@ def _bend(template: Template, rng: Generator) -> tuple[Volume, Tissue]:
     return t1, Tissue(fluid, grey, white, brain, region, distance, fourth, pyramidal, septum)
 
 
-def _about(template: Template, middles_mm: Sequence[tuple[tuple[float, ...], tuple[float, ...]]]) -> Volume:
-    """Share (i, j, k) of what lies about the middles, each with its reach along x, y and z, world mm."""
+def _about(
+    template: Template,
+    places: NDArray[np.float32],
+    middles_mm: Sequence[tuple[tuple[float, ...], tuple[float, ...]]],
+) -> Volume:
+    """Share of what lies about the middles, each with its reach along x, y and z, world mm, at the places."""
     to_voxel = np.linalg.inv(template.affine)
-    share = np.zeros(template.t1.shape, np.float32)
-    grid = np.indices(share.shape, dtype=np.float32)
+    share = np.zeros(places.shape[1:], np.float32)
     for middle_mm, reach_mm in middles_mm:
-        centre = (to_voxel @ (*middle_mm, 1.0))[:3]
-        offsets = zip(grid, centre, reach_mm, strict=True)
-        share += np.exp(-sum(((axis - middle) / reach) ** 2 for axis, middle, reach in offsets))
+        centre = (to_voxel @ (*middle_mm, 1.0))[:3].astype(np.float32)
+        squares = [((at - c) / np.float32(r)) ** 2 for at, c, r in zip(places, centre, reach_mm, strict=True)]
+        share += np.exp(-sum(squares))
     return share
 
 

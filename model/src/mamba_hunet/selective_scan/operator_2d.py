@@ -92,6 +92,8 @@ def _shapes_of_gradients(
 
 def _keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     *tensors, _ = inputs
+    # The states are kept for this backward pass alone, and have none.
+    ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(output[1], *tensors)
 
 
