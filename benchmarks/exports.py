@@ -20,7 +20,9 @@ from hunet_client.home import WEIGHTS, find_home
 from hunet_export.description import describe
 from hunet_export.formats.answers import load_runs
 from hunet_export.formats.catalogue import FORMATS
+from hunet_export.formats.served_outputs import ServedOutputs
 from hunet_export.formats.write import write_format
+from hunet_export.memory import keep_freed_memory
 from hunet_export.program import ProbabilityNetwork, freeze
 from mamba_hunet.checkpoint import Checkpoint, load_checkpoint
 from rich.console import Console
@@ -33,10 +35,11 @@ def default_program(checkpoint: Checkpoint) -> Callable[[np.ndarray], object]:
     """The program that this project serves, in float32 as the others."""
     model = describe(checkpoint.config.model_name)
     program = freeze(ProbabilityNetwork(checkpoint.model).eval(), model.max_batch_size).module()
+    outputs = ServedOutputs(program, model, checkpoint.sha256)
 
     def run(slices: np.ndarray) -> object:
         with torch.inference_mode():
-            return program(torch.from_numpy(slices))
+            return [tensor.numpy() for tensor in outputs(torch.from_numpy(slices))]
 
     return run
 
@@ -80,6 +83,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1, help="slices in one call")
     parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
+    keep_freed_memory()
     checkpoint = load_checkpoint(options.checkpoint)
     console = Console(width=120)
     with tempfile.TemporaryDirectory(prefix="hunet-exports-") as folder:

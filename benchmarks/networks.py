@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
 import torch
+from mamba_hunet.memory import keep_freed_memory
 from mamba_hunet.networks import create_model, list_models
 from mamba_hunet.networks.cost import NetworkCost, network_cost
 from mamba_hunet.networks.inference_form import InferenceForm
@@ -28,28 +27,14 @@ from mamba_hunet.precision import Precision, native_precision
 from mamba_hunet.selective_scan import selective_scan_2d_ref, selective_scan_ref
 from rich.console import Console
 from rich.table import Table
+from scan_inputs import random_images
+from timing import medians_s
 from torch import Tensor
 
 SLICE = (1, 1, 256, 256)
-# In it a Mamba-HUNet layer's scan is at its quickest, and a product at the machine's.
+# VM-UNet's first stage, in which the scan is at its quickest; and a product that is at the machine's.
 SCAN_SHAPE = (1, 64, 64, 192, 6, 16)
 MATRIX_SIDE = 2048
-
-
-def medians_s(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median time of each call, taken in turns.
-
-    Each is called once before it is measured: weights come back into the cache, and threads of a runtime before it that
-    still spin have gone to sleep.
-    """
-    times_s: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(repeats):
-        for name, call in calls.items():
-            call()
-            began = time.perf_counter()
-            call()
-            times_s[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in times_s.items()}
 
 
 def call_of(network: torch.nn.Module) -> Callable[[], Tensor]:
@@ -85,20 +70,13 @@ def machine_limits(precision: Precision, repeats: int) -> tuple[float, float]:
     """Highest speeds here: multiply-accumulates a second, and state updates a second."""
     dtype = torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32
     left, right = (torch.randn(MATRIX_SIDE, MATRIX_SIDE).to(dtype) for _ in range(2))
-    batch, height, width, channels, dt_rank, d_state = SCAN_SHAPE
-    scan = (
-        torch.randn(batch, height, width, channels),
-        torch.randn(batch, height, width, 4, dt_rank + 2 * d_state),
-        torch.randn(4, channels, dt_rank),
-        torch.full((4, channels), -3.0),
-        -torch.arange(1.0, d_state + 1).repeat(4 * channels, 1),
-        torch.ones(4 * channels),
-    )
+    scan = random_images(*SCAN_SHAPE)
     calls: dict[str, Callable[[], object]] = {
         "product": lambda: left @ right,
         "scan": lambda: torch.ops.mamba_hunet.selective_scan_2d(*scan, False),
     }
     times_s = medians_s(calls, repeats)
+    batch, height, width, channels, _, d_state = SCAN_SHAPE
     updates = batch * height * width * 4 * channels * d_state
     return MATRIX_SIDE**3 / times_s["product"], updates / times_s["scan"]
 
@@ -162,6 +140,7 @@ def main() -> None:
     parser.add_argument("--precision", type=Precision, choices=list(Precision), default=native_precision())
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
+    keep_freed_memory()
     torch.manual_seed(0)
     Console(width=140).print(compare(options.networks, options.precision, options.repeats))
 

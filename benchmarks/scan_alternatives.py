@@ -22,7 +22,9 @@ from mamba_hunet.selective_scan import selective_scan, selective_scan_ref
 from mambapy.pscan import pscan
 from rich.console import Console
 from rich.table import Table
-from selective_scan import Sequences, largest_error, medians_ms, random_sequences
+from scan_inputs import Sequences, random_sequences
+from selective_scan import largest_error
+from timing import medians_ms
 from torch import Tensor
 
 # (batch, dim, length, groups, d_state); mamba.py has one B and C for all channels.
@@ -53,9 +55,12 @@ def plain_cpp(library: ctypes.CDLL, *inputs: Tensor) -> Tensor:
 
 def build_plain_cpp(folder: Path) -> ctypes.CDLL:
     """Compiled for this machine with everything that a user would switch on."""
-    source, library = Path(__file__).with_name("plain_loop.cpp"), folder / "plain_loop.so"
-    options = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
-    subprocess.run([os.environ.get("CXX", "c++"), *options, source, "-o", library], check=True)
+    source, compiled, library = Path(__file__).with_name("plain_loop.cpp"), folder / "loop.o", folder / "loop.so"
+    compiler = os.environ.get("CXX", "c++")
+    options = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC"]
+    subprocess.run([compiler, *options, "-c", source, "-o", compiled], check=True)
+    # Linked with -ffast-math, a library makes the whole process flush denormal numbers once it is loaded.
+    subprocess.run([compiler, "-shared", "-fopenmp", compiled, "-o", library], check=True)
     return ctypes.CDLL(str(library))
 
 

@@ -16,7 +16,8 @@ import torch
 from mamba_hunet.memory import keep_freed_memory
 from rich.console import Console
 from rich.table import Table
-from selective_scan import medians_ms, random_sequences
+from scan_inputs import random_sequences
+from timing import medians_ms
 
 # (batch, dim, length, groups, d_state), with one of them taken through the sizes.
 BASE = {"batch": 1, "dim": 384, "length": 4096, "groups": 1, "d_state": 16}
