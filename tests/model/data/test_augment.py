@@ -63,6 +63,32 @@ def test_a_cut_lesion_holds_its_contrast_over_the_tissue():
     assert patch.share.sum() == pytest.approx(brain()[1].sum(), rel=0.05)
 
 
+def test_a_lesions_contrast_is_over_tissue_and_not_over_the_fluid_beside_it():
+    image, target = brain()
+    (patch,) = cut_lesions(image, target)
+    rows, _ = np.indices(image.shape)
+    image[(rows > 37) & (target < 0.5)] = -5.0
+    (beside_fluid,) = cut_lesions(image, target)
+    assert beside_fluid.contrast.max() == pytest.approx(patch.contrast.max(), abs=0.1)
+
+
+def test_what_nobody_can_see_is_not_cut():
+    image, target = brain()
+    assert cut_lesions(np.full_like(image, 0.3), target) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_pasted_lesion_ends_where_the_brain_ends(seed: int):
+    image, target = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    left = np.zeros((SIDE, SIDE), bool)
+    left[:, : SIDE // 2] = True
+    rng = np.random.default_rng(seed)
+    pasted, pasted_target = paste_lesion(rng, image, target, left, draw_blob(rng))
+    assert pasted_target[left].max() > 0.5
+    assert pasted_target[~left].max() == 0
+    assert pasted[~left].max() == 0
+
+
 def test_lesions_are_not_pasted_where_there_is_no_tissue():
     empty = np.full((SIDE, SIDE), -6.0, np.float32)
     blob = draw_blob(np.random.default_rng(1))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mamba_hunet.data.augment import Image, vary_geometry, vary_intensity
+from mamba_hunet.data.augment import BLACK_TO_TISSUE, Image, vary_geometry, vary_intensity
 from mamba_hunet.data.head_shell import draw_head_shell
 from mamba_hunet.data.lesion_paste import LesionPatch, cut_lesions, draw_blob, paste_lesion
 from mamba_hunet.data.library import SliceStack, TrainingSlice
@@ -82,7 +82,7 @@ class TrainingBatches(Dataset[tuple[Tensor, Tensor]]):
             image = draw_head_shell(rng, image)
         shares = [target] if drawn.brain is None else [target, drawn.brain]
         image, shares = vary_geometry(
-            rng, image, shares, self._settings.crop, _crop_centre(rng, target), sides_alike=not stack.sagittal
+            rng, image, shares, self._settings.crop, _crop_centre(rng, image, target), sides_alike=not stack.sagittal
         )
         brain = shares[1] if drawn.brain is not None else np.full_like(image, UNKNOWN)
         return vary_intensity(rng, image), np.stack([shares[0], brain])
@@ -124,16 +124,23 @@ def _patches_by_patient(stacks: Sequence[SliceStack], seed: int, most_per_stack:
             patch
             for number in stack.lesion_slices[::step]
             for patch in cut_lesions(stack.images[number].astype(np.float32), stack.targets[number].astype(np.float32))
-            if patch.share.size < 40 * 40
+            if patch.share.size < 96 * 96
         ]
         kept = rng.permutation(len(of_stack))[:most_per_stack]
         patches.setdefault(stack.patient, []).extend(of_stack[number] for number in kept)
     return [of_patient for of_patient in patches.values() if of_patient]
 
 
-def _crop_centre(rng: Generator, target: Image) -> tuple[float, float]:
-    """Near the middle of the slice; half the time drawn towards a lesion."""
+def _crop_centre(rng: Generator, image: Image, target: Image) -> tuple[float, float]:
+    """Near the middle of the slice; drawn towards a lesion half the time, and now and then anywhere on the head.
+
+    A crop about the middle leaves out the scalp and the neck, where nothing is a lesion.
+    """
     middle = np.array([(side - 1) / 2 for side in target.shape])
+    head = np.argwhere(image > -0.5 * BLACK_TO_TISSUE)
+    if len(head) and rng.random() < 0.2:
+        row, column = head[rng.integers(len(head))]
+        return float(row), float(column)
     marked = np.argwhere(target > 0.5)
     if len(marked) and rng.random() < 0.5:
         middle = middle + rng.uniform(0, 0.6) * (marked[rng.integers(len(marked))] - middle)

@@ -15,6 +15,7 @@ from mamba_hunet.data.augment import Image, smooth_field
 
 _MARGIN = 4
 _FLUID = -2.5  # z below which a pixel is fluid, bone or air
+_LEAST_CONTRAST = 0.5  # z above the tissue about it, below which nobody would see a lesion
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,26 @@ class LesionPatch:
 
 
 def cut_lesions(image: Image, target: Image) -> list[LesionPatch]:
-    """Every separate lesion of a slice as a patch; those of under four pixels are left out."""
+    """Every separate lesion of a slice as a patch, but those of under four pixels or hardly brighter than tissue."""
     labels, count = ndimage.label(target > 0.5)
     patches = []
     for index, box in enumerate(ndimage.find_objects(labels, max_label=count), start=1):
-        if np.count_nonzero(labels[box] == index) >= 4:
-            patches.append(_cut(image, target, labels, index, box))
+        patch = _cut(image, target, labels, index, box) if np.count_nonzero(labels[box] == index) >= 4 else None
+        if patch is not None:
+            patches.append(patch)
     return patches
 
 
-def _cut(image: Image, target: Image, labels: NDArray[np.int32], index: int, box: tuple[slice, ...]) -> LesionPatch:
+def _cut(
+    image: Image, target: Image, labels: NDArray[np.int32], index: int, box: tuple[slice, ...]
+) -> LesionPatch | None:
     wide = tuple(slice(max(0, s.start - _MARGIN), s.stop + _MARGIN) for s in box)
     own = labels[wide] == index
-    ring = ndimage.binary_dilation(own, iterations=3) & (target[wide] < 0.1)
-    tissue = float(np.median(image[wide][ring])) if ring.any() else 0.0
+    # Beside a ventricle half of what surrounds a lesion is fluid.
+    ring = ndimage.binary_dilation(own, iterations=3) & (target[wide] < 0.1) & (image[wide] > _FLUID)
+    tissue = float(np.median(image[wide][ring])) if ring.any() else np.inf
+    if np.median(image[wide][own]) - tissue < _LEAST_CONTRAST:
+        return None
     fade = np.clip(ndimage.gaussian_filter(ndimage.binary_dilation(own).astype(np.float32), 0.8), 0, 1)
     contrast = np.clip(image[wide] - tissue, 0, None) * fade
     return LesionPatch(contrast.astype(np.float32), (target[wide] * ndimage.binary_dilation(own)).astype(np.float32))
@@ -79,18 +86,24 @@ def paste_lesion(
         return image, target
     turns, mirror = int(rng.integers(4)), -1 if rng.random() < 0.5 else 1
     contrast, share = (np.rot90(part, turns)[:, ::mirror] for part in (patch.contrast, patch.share))
-    return _add(image, target, contrast, share, places[rng.integers(len(places))], rng.uniform(0.7, 1.3))
+    return _add(image, target, brain, contrast, share, places[rng.integers(len(places))], rng.uniform(0.7, 1.3))
 
 
 def _add(
-    image: Image, target: Image, contrast: Image, share: Image, place: NDArray[np.intp], strength: float
+    image: Image,
+    target: Image,
+    brain: NDArray[np.bool_],
+    contrast: Image,
+    share: Image,
+    place: NDArray[np.intp],
+    strength: float,
 ) -> tuple[Image, Image]:
     top_left = place - np.array(contrast.shape) // 2
     low = np.maximum(top_left, 0)
     high = np.minimum(top_left + contrast.shape, image.shape)
     there = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     here = tuple(slice(a - t, b - t) for a, b, t in zip(low, high, top_left, strict=True))
-    tissue = ndimage.gaussian_filter((image[there] > _FLUID).astype(np.float32), 0.5)
+    tissue = ndimage.gaussian_filter(((image[there] > _FLUID) & brain[there]).astype(np.float32), 0.5) * brain[there]
     image, target = image.copy(), target.copy()
     image[there] += np.float32(strength) * contrast[here] * tissue
     target[there] = np.maximum(target[there], share[here] * tissue)

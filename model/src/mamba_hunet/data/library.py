@@ -87,7 +87,12 @@ class SliceStack:
         )
         assert image is not None
         assert lesion is not None
-        return TrainingSlice(image, lesion, brain)
+        return TrainingSlice(image, marked_share(lesion) if thickness > 1 else lesion, brain)
+
+
+def marked_share(share: Image) -> Image:
+    """Share of lesion in thick slices as raters mark it: what fills half of one is bright enough to be marked whole."""
+    return np.minimum(share / np.float32(0.7), 1)
 
 
 def load_stacks(
@@ -148,7 +153,8 @@ def phantom_stacks(count: int, seed: int, progress: Callable[[], None] | None = 
     """Phantoms of widely varied contrast, noise, bias, resolution, head and lesions; each is a patient of its own."""
     stacks = []
     for number in range(count):
-        settings = random_settings(np.random.default_rng((seed, number)))
+        # Batches, phantoms and templates draw from streams of their own.
+        settings = random_settings(np.random.default_rng((seed, number, 1)))
         phantom = make_phantom(settings)
         name = f"phantom-{number}"
         scan = scan_from_array(phantom.flair, phantom.affine, file_name=name)
@@ -165,13 +171,14 @@ def template_stacks(
     """Synthetic scans on a real head's anatomy (`draw_scan`); each is a patient of its own."""
 
     def draw(number: int) -> SliceStack:
-        rng = np.random.default_rng((seed, number))
+        rng = np.random.default_rng((seed, number, 2))
         drawn = draw_scan(template, rng)
         name = f"template-{number}"
         scan = scan_from_array(drawn.flair, drawn.affine, file_name=name)
         thick = max(scan.spacing_mm) >= THIN_MM
         plane = SlicePlane.AUTO if thick else _THIN_PLANES[rng.choice(3, p=_THIN_PLANE_SHARES)]
-        stack = _stack("template", name, scan, drawn.lesions, plane, drawn.brain_extracted, drawn.brain)
+        lesions = marked_share(drawn.lesions) if thick else drawn.lesions
+        stack = _stack("template", name, scan, lesions, plane, drawn.brain_extracted, drawn.brain)
         if progress:
             progress()
         return stack
@@ -196,6 +203,8 @@ def _stack(
     targets = to_network(oriented(truth, geometry), geometry)
     intensity = prepared.manifest.intensity
     with_head = slices_with_head(images)
+    # 0 runs from left to right, 2 from foot to head.
+    axis = int(nibabel.io_orientation(scan.affine)[geometry.slice_axis, 0])
     if brain_extracted is None:
         brain_extracted = shows_brain_alone(images[with_head], air_z=-intensity.center / intensity.scale)
     if brain is not None:
@@ -207,8 +216,8 @@ def _stack(
     return SliceStack(
         source,
         patient,
-        plane in (SlicePlane.AUTO, SlicePlane.AXIAL),
-        int(nibabel.io_orientation(scan.affine)[geometry.slice_axis, 0]) == 0,
+        axis == 2,
+        axis == 0,
         images.astype(np.float16),
         targets.astype(np.float16),
         brains,

@@ -27,11 +27,13 @@ from mamba_hunet.data.template_lesions import Tissue, draw_lesions
 _LIMBIC = slice(29, 43)
 _CINGULATE = slice(31, 37)
 _DEEP_GREY = slice(71, 79)
+# T1 intensity from fluid to soft tissue outside the brain.
+_FLUID_TO_SOFT_T1 = (58.0, 78.0)
 # How far from a ventricle a voxel of the template holds some of its fluid.
 _WALL_MM = 2.5
 # Middle and reach, world mm: the pyramidal tracts in the internal capsules; the septum and the fornix.
 _PYRAMIDAL_MM = (((-25.0, -18.0, 12.0), (3.0, 5.0, 14.0)), ((25.0, -18.0, 12.0), (3.0, 5.0, 14.0)))
-_SEPTUM_MM = (((0.0, -2.0, 14.0), (3.0, 18.0, 9.0)),)
+_SEPTUM_MM = (((0.0, -4.0, 16.0), (4.0, 22.0, 13.0)),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +86,10 @@ def _bend(template: Template, rng: Generator) -> tuple[Volume, Tissue]:
     # Samples near the ventricles are taken from further in, which widens them; negative narrows.
     places -= rng.uniform(-1.0, 5.0) * np.exp(-distance / 12.0) * (distance > 0) * outward
 
-    def resample(volume: NDArray, order: int = 1) -> Volume:
-        return ndimage.map_coordinates(volume, places, order=order, mode="nearest", output=np.float32)
+    def resample(volume: NDArray, order: int = 1, mode: str = "nearest") -> Volume:
+        return ndimage.map_coordinates(volume, places, order=order, mode=mode, output=np.float32)
 
-    t1, brain = resample(template.t1), resample(template.brain)
+    t1, brain = resample(template.t1, mode="constant"), resample(template.brain)
     region = resample(template.region, order=0).astype(np.uint8)
     distance, fourth = resample(template.ventricle_mm), resample(template.fourth_ventricle_mm)
     pyramidal, septum = (_about(template, places, middles) for middles in (_PYRAMIDAL_MM, _SEPTUM_MM))
@@ -138,7 +140,11 @@ def _paint(t1: Volume, tissue: Tissue, rng: Generator) -> Volume:
     signal *= 1 + rng.uniform(0.005, 0.02) * smooth_volume(rng, t1.shape, 5.0)
     signal *= 1 + rng.uniform(0.0, 0.025) * smooth_volume(rng, t1.shape, 25.0)
     signal = _paint_plexus_and_flow(signal, tissue, rng)
-    return (signal + (1 - tissue.brain) * _paint_outside(t1, rng)).astype(np.float32)
+    outside = _paint_outside(t1, rng)
+    # Between brain and skull lies fluid, dark in T1 and in FLAIR.
+    is_soft = np.interp(t1, _FLUID_TO_SOFT_T1, (0, 1)).astype(np.float32)
+    outside = is_soft * outside + (1 - is_soft) * fluid_level * np.clip(t1 / FLUID_T1, 0, 1)
+    return (signal + (1 - tissue.brain) * outside).astype(np.float32)
 
 
 def _paint_outside(t1: Volume, rng: Generator) -> Volume:
@@ -173,9 +179,10 @@ def _paint_lesions(signal: Volume, share: Volume, brain: Volume, rng: Generator)
     """
     sampled = signal[::3, ::3, ::3][brain[::3, ::3, ::3] > 0.9]
     middle, top = np.percentile(sampled[sampled > 0.5], (50, 95))
-    unevenness = rng.uniform(0.025, 0.15) * smooth_volume(rng, share.shape, 9.0)
+    # From one lesion to the next, and within large ones, contrast varies by a third of itself.
+    unevenness = rng.uniform(0.1, 0.45) * smooth_volume(rng, share.shape, 9.0)
     unevenness += rng.uniform(0.025, 0.1) * smooth_volume(rng, share.shape, 3.0)
-    rise = max(top - middle, 0.08) * rng.uniform(1.0, 2.8) * np.clip(1 + unevenness, 0.5, 1.8)
+    rise = max(top - middle, 0.08) * rng.uniform(1.0, 2.8) * np.clip(1 + unevenness, 0.3, 1.8)
     haze = ndimage.gaussian_filter(share, rng.uniform(2.0, 5.0))
     signal = signal + rng.uniform(0.0, 0.3) * rise * haze
     return (signal + share * np.maximum(middle + rise - signal, 0.02)).astype(np.float32)
