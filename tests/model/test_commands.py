@@ -159,9 +159,10 @@ def test_training_without_data_ends_before_anything_is_made(tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
-def test_another_run_in_the_folder_is_refused(checkpoint: Path, data_folder: Path):
+@pytest.mark.parametrize("options", [("--seed", "5"), ("--hold-out", "a"), ("--everybody",)])
+def test_another_run_in_the_folder_is_refused(checkpoint: Path, data_folder: Path, options):
     with pytest.raises(UsageError, match="other settings"):
-        run_training(data_folder, checkpoint.parent, "--seed", "5")
+        run_training(data_folder, checkpoint.parent, *options)
 
 
 def test_evaluation_takes_the_patients_held_out_of_training(checkpoint: Path, data_folder: Path):

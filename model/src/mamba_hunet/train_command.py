@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -86,14 +87,16 @@ def train(
         wanted = PlanWish(model_name, template_folder, pretrained=start is not None)
         settled = settle_plan(split, wanted, run_folder, plan_file, steps, bars)
         plan = settled.plan
+        cases = [case for case in split.training if case_name(case) not in plan.excluded_cases]
+        names = sorted(map(case_name, cases))
         settings = replace(
             plan.settings(model_name, seed),
             model_options=start.config.model_options if start else {},
             initial_weights_sha256=start.sha256 if start else "",
+            cases_sha256=hashlib.sha256("\n".join(names).encode()).hexdigest(),
         )
         check_run_folder(settings, run_folder)
         console.print(f"plan: {keep_plan(settled, run_folder)}")
-        cases = [case for case in split.training if case_name(case) not in plan.excluded_cases]
         console.print(f"{len(cases)} cases to train on; held out: {', '.join(held_out) or 'nobody'}")
         template = read_template(template_folder) if settings.templates else None
         reading = bars.add_task("reading scans", total=len(cases), loss="")
@@ -116,13 +119,12 @@ def train(
     if state.step < settings.steps:
         console.print(f"stopped at step {state.step} of {settings.steps}; the same command goes on from there")
         return
-    names = {case_name(case) for case in cases}
     config = CheckpointConfig(
         model_name,
         settings.model_options,
         training={
             "settings": asdict(settings),
-            "cases": sorted(names | set(start.config.training.get("cases", ()) if start else ())),
+            "cases": sorted({*names, *(start.config.training.get("cases", ()) if start else ())}),
             "held_out_patients": held_out,
             "smallest_lesion_ml": plan.smallest_lesion_ml,
         },

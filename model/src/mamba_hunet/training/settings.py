@@ -21,6 +21,7 @@ class TrainingSettings:
         bfloat16: autocast to bfloat16; pays only on processors that multiply it natively.
         seed: of weights, batches and dropout.
         initial_weights_sha256: digest of the checkpoint that the run goes on from; empty for fresh weights.
+        cases_sha256: digest of the names of the cases that are trained on, so that no run takes up others halfway.
         batch: how batches are drawn.
         phantoms: synthetic scans drawn for the run, on anatomy that is drawn too.
         templates: synthetic scans drawn for the run on a real head's anatomy.
@@ -38,6 +39,7 @@ class TrainingSettings:
     bfloat16: bool = False
     seed: int = 0
     initial_weights_sha256: str = ""
+    cases_sha256: str = ""
     batch: BatchSettings = field(default_factory=BatchSettings)
     phantoms: int = 24
     templates: int = 48
