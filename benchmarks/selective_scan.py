@@ -1,6 +1,6 @@
 """How fast the selective scans are, beside what they replace: medians of calls in turns, and their ratios.
 
-Loops take their turns with the operator's forward alone, since they are few and long; everything else is in turns of its own.
+Loops take their turns with the operator's forward alone, since they are few and long; all else has turns of its own.
 """
 
 import os

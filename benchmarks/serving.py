@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/serving.py [--batches 1 2 4 8 16] [--callers 1 2 4 8 16]
 
 Starts a stack of its own on free ports, and stops it before the network is measured alone. Alone it may use every core,
-and of all batch sizes the best counts. What served best is measured three times more, and their median counts, since the best
-of many figures is better than it is. The whole grid is drawn to `benchmarks/results/serving.png`.
+and of all batch sizes the best counts. What served best is measured three times more, and their median counts, since
+the best of many figures flatters. The whole grid is drawn to `benchmarks/results/serving.png`.
 """
 
 from __future__ import annotations
