@@ -25,10 +25,10 @@ from mamba_hunet.networks.cost import NetworkCost, network_cost
 from mamba_hunet.networks.inference_form import InferenceForm
 from mamba_hunet.precision import Precision, native_precision
 from mamba_hunet.selective_scan import selective_scan_2d_ref, selective_scan_ref
+from measuring.scan_inputs import random_images
+from measuring.timing import medians_s
 from rich.console import Console
 from rich.table import Table
-from scan_inputs import random_images
-from timing import medians_s
 from torch import Tensor
 
 SLICE = (1, 1, 256, 256)

@@ -20,11 +20,11 @@ import torch
 from mamba_hunet.memory import keep_freed_memory
 from mamba_hunet.selective_scan import selective_scan, selective_scan_ref
 from mambapy.pscan import pscan
+from measuring.scan_inputs import Sequences, random_sequences
+from measuring.timing import medians_ms
 from rich.console import Console
 from rich.table import Table
-from scan_inputs import Sequences, random_sequences
 from selective_scan import largest_error
-from timing import medians_ms
 from torch import Tensor
 
 # (batch, dim, length, groups, d_state); mamba.py has one B and C for all channels.

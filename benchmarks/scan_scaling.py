@@ -14,10 +14,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from mamba_hunet.memory import keep_freed_memory
+from measuring.scan_inputs import random_sequences
+from measuring.timing import medians_ms
 from rich.console import Console
 from rich.table import Table
-from scan_inputs import random_sequences
-from timing import medians_ms
 
 # (batch, dim, length, groups, d_state), with one of them taken through the sizes.
 BASE = {"batch": 1, "dim": 384, "length": 4096, "groups": 1, "d_state": 16}

@@ -10,10 +10,10 @@ from functools import partial
 import torch
 from mamba_hunet.memory import keep_freed_memory
 from mamba_hunet.selective_scan import selective_scan, selective_scan_2d, selective_scan_2d_ref, selective_scan_ref
+from measuring.scan_inputs import random_images, random_sequences
+from measuring.timing import medians_ms
 from rich.console import Console
 from rich.table import Table
-from scan_inputs import random_images, random_sequences
-from timing import medians_ms
 from torch import Tensor
 
 # (batch, dim, length, groups, d_state): the size of a language model's layer, then of four directions over an image.

@@ -32,7 +32,7 @@ struct ImageTask {
 };
 
 template <class Scalar>
-struct ImageShares {    // what one task adds to
+struct ImageShares {    // what one task writes
   Scalar* projected;    // (pixels, 4, projected_size): of its image, this run of channels' share
   Scalar* dt_weight;    // (4, channels, dt_rank): of the whole image, as the following
   Scalar *dt_bias, *D;  // (4, channels)

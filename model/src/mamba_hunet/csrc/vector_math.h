@@ -49,7 +49,7 @@ inline void exp2_by_table(__m512 (&p)[kCount]) {
 #endif
 
 // p <- 2^p, relative error below 2e-7 where the result is a normal number. Exactly 0 for p <= -150, infinity for
-// p >= 128, NaN for NaN.
+// p >= 128, NaN for a NaN that arithmetic made.
 template <class S, int kCount>
 inline void exp2(typename S::Vec (&p)[kCount]) {
   using Vec = typename S::Vec;
