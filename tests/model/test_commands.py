@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from click.testing import CliRunner, Result
 from hunet_client.errors import HunetError, InputError, UsageError
 from mamba_hunet.checkpoint import load_checkpoint
 from mamba_hunet.data.batches import BatchSettings
-from mamba_hunet.data.cases import DataError
-from mamba_hunet.evaluate_command import evaluate
+from mamba_hunet.data.cases import DataError, find_cases
+from mamba_hunet.evaluate_command import _patients_trained_on, evaluate
 from mamba_hunet.evaluation_csv import read_rows
 from mamba_hunet.inference import segment_scan
 from mamba_hunet.plan_command import plan as plan_command
@@ -136,12 +137,13 @@ def test_training_goes_on_from_a_checkpoint_and_keeps_its_history(checkpoint: Pa
     training = load_checkpoint(tmp_path / "tuned" / "mamba_hunet.safetensors").config.training
     assert training["settings"]["initial_weights_sha256"] == load_checkpoint(checkpoint).sha256
     assert training["cases"] == ["north/a1", "north/a2", "south/c1"]
+    assert training["patients"] == ["a", "c"]
 
 
 def test_a_patient_that_the_first_weights_have_seen_cannot_be_held_out(
     checkpoint: Path, data_folder: Path, tmp_path: Path
 ):
-    with pytest.raises(UsageError, match="was trained on south/c1"):
+    with pytest.raises(UsageError, match="was trained on c, south/c1"):
         run_training(data_folder, tmp_path / "tuned", "--from", str(checkpoint), "--hold-out", "c")
 
 
@@ -163,6 +165,20 @@ def test_training_without_data_ends_before_anything_is_made(tmp_path: Path):
 def test_another_run_in_the_folder_is_refused(checkpoint: Path, data_folder: Path, options):
     with pytest.raises(UsageError, match="other settings"):
         run_training(data_folder, checkpoint.parent, *options)
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ({}, None),
+        ({"cases": ["north/a1"]}, {"a"}),
+        ({"cases": ["north/a1", "elsewhere/x"]}, None),
+        ({"cases": ["north/a1", "elsewhere/x"], "patients": ["a", "x"]}, {"a", "x"}),
+    ],
+)
+def test_who_was_trained_on_is_known_or_said_to_be_unknown(data_folder: Path, training, expected):
+    loaded = SimpleNamespace(config=SimpleNamespace(training=training))
+    assert _patients_trained_on(loaded, find_cases(data_folder)) == expected
 
 
 def test_evaluation_takes_the_patients_held_out_of_training(checkpoint: Path, data_folder: Path):

@@ -114,11 +114,15 @@ def _evaluate(loaded: Checkpoint, cases: Sequence[Case], network: EvaluatedNetwo
 
 
 def _patients_trained_on(loaded: Checkpoint, known: Sequence[Case]) -> set[str] | None:
-    """Patients whose scans the checkpoint names as its training cases; none when it names no cases."""
+    """Patients whose scans the checkpoint was trained on; none where it does not say, or not of whom they are."""
     trained = loaded.config.training.get("cases")
     if trained is None:
         return None
-    return {case.patient for case in known if f"{case.source}/{case.name}" in trained}
+    whose = {f"{case.source}/{case.name}": case.patient for case in known}
+    patients = loaded.config.training.get("patients")
+    if patients is None and not whose.keys() >= set(trained):
+        return None
+    return {*(patients or ()), *(whose[name] for name in trained if name in whose)}
 
 
 def _draw(evaluation: Evaluation, network: EvaluatedNetwork, folder: Path) -> None:

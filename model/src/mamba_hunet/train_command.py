@@ -119,12 +119,14 @@ def train(
     if state.step < settings.steps:
         console.print(f"stopped at step {state.step} of {settings.steps}; the same command goes on from there")
         return
+    before = start.config.training if start else {}
     config = CheckpointConfig(
         model_name,
         settings.model_options,
         training={
             "settings": asdict(settings),
-            "cases": sorted({*names, *(start.config.training.get("cases", ()) if start else ())}),
+            "cases": sorted({*names, *before.get("cases", ())}),
+            "patients": sorted({*(case.patient for case in cases), *before.get("patients", ())}),
             "held_out_patients": held_out,
             "smallest_lesion_ml": plan.smallest_lesion_ml,
         },
@@ -144,7 +146,9 @@ def _starting_point(initial: Path, model_name: str, held_out: Sequence[Case]) ->
         raise UsageError(
             str(initial), f"holds a {checkpoint.config.model_name}", f"Add --model, or train {model_name} anew"
         )
-    seen = {case_name(case) for case in held_out} & set(checkpoint.config.training.get("cases", ()))
+    training = checkpoint.config.training
+    seen = {case_name(case) for case in held_out} & set(training.get("cases", ()))
+    seen |= {case.patient for case in held_out} & set(training.get("patients", ()))
     if seen:
         raise UsageError(str(initial), f"was trained on {', '.join(sorted(seen))}", "Hold out patients it has not seen")
     return checkpoint
