@@ -57,6 +57,13 @@ def test_one_patient_has_no_interval():
     assert "no interval" in comparison.meaning
 
 
+def test_networks_that_may_have_seen_the_patients_are_named():
+    known, unknown = network("a", [0.4, 0.6]), network("b", [0.5, 0.6])
+    rows = [replace(row, seen_in_training=SeenInTraining.UNKNOWN) for row in unknown.rows]
+    assert "not known" not in compare(known, unknown).meaning
+    assert "Whether b was trained" in compare(known, NetworkResults("b", tuple(rows))).meaning
+
+
 def test_few_patients_are_said_to_give_too_narrow_intervals():
     assert "too narrow" in compare(network("a", [0.1] * 7)).meaning
     assert "too narrow" not in compare(network("a", [0.1] * 20)).meaning

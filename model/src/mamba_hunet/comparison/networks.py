@@ -57,6 +57,11 @@ class NetworkResults:
     name: str
     rows: tuple[CaseRow, ...]
 
+    @property
+    def perhaps_trained_on(self) -> bool:
+        """Whether it is not known of some patient if the weights have seen a scan of theirs."""
+        return any(row.seen_in_training is SeenInTraining.UNKNOWN for row in self.rows)
+
     def by_patient(self, figure: str, beside: str | None = None) -> dict[str, float]:
         """Mean over each patient's scans. Scans without the figure are left out, and so is a patient of such only.
 

@@ -76,7 +76,11 @@ RATER2 = "second rater"
 
 @dataclass(frozen=True)
 class Comparison:
-    """Networks on the same cases; `rater2` is none where no case has a second rater."""
+    """Networks on the same cases.
+
+    ``rater2``: none where no case has a second rater. ``perhaps_trained_on``: networks of which it is not known whether
+    their weights have seen these patients.
+    """
 
     level: Level
     baseline: str
@@ -85,6 +89,7 @@ class Comparison:
     seed: int
     networks: tuple[NetworkComparison, ...]
     rater2: Rater2Comparison | None
+    perhaps_trained_on: tuple[str, ...] = ()
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -93,16 +98,18 @@ class Comparison:
     @property
     def meaning(self) -> str:
         """What the intervals say and what they do not."""
+        names = ", ".join(self.perhaps_trained_on)
+        seen = f" Whether {names} was trained on some of these patients is not known." if names else ""
         count = len(self.patients)
         if count < 2:
-            return "One patient: no interval can be given."
+            return f"One patient: no interval can be given.{seen}"
         said = (
             f"Means over {count} patients, each counting once. Intervals: {CONFIDENCE:.0%} percentile bootstrap over"
             f" patients ({RESAMPLES:,} resamples, seed {self.seed}): how far the mean would move with other patients"
             " like these. They know nothing of other scanners, nor of another run of the training."
         )
         few = " With so few patients they are too narrow; docs/metrics.md says by how much." if count < 20 else ""
-        return said + few
+        return said + few + seen
 
 
 def compare_networks(networks: Sequence[NetworkResults], level: Level, baseline: str | None, seed: int) -> Comparison:
@@ -133,6 +140,7 @@ def compare_networks(networks: Sequence[NetworkResults], level: Level, baseline:
         seed,
         tuple(rows),
         _rater2(reference, networks, FIGURES[level]),
+        tuple(network.name for network in networks if network.perhaps_trained_on),
     )
 
 
