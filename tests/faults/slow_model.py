@@ -9,11 +9,12 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import tritonclient.grpc.aio as triton
 from google.protobuf import text_format
 from hunet_export.description import describe
@@ -57,8 +58,15 @@ def serving_slowly(folder: Path, seconds: float) -> Iterator[Addresses]:
         wait_until_ready(addresses.triton_http.port, log)
         yield addresses
     finally:
+        # Triton does not wait for a model that is at work, nor end it.
+        stubs = psutil.Process(server.pid).children(recursive=True)
         server.terminate()
         server.wait(30)
+        for stub in stubs:
+            with suppress(psutil.NoSuchProcess):
+                stub.kill()
+        for region in Path("/dev/shm").glob(f"overload-{os.getpid()}*"):
+            region.unlink()
 
 
 def write_model(folder, seconds):

@@ -87,12 +87,7 @@ class SliceStack:
         )
         assert image is not None
         assert lesion is not None
-        return TrainingSlice(image, marked_share(lesion) if thickness > 1 else lesion, brain)
-
-
-def marked_share(share: Image) -> Image:
-    """Share of lesion in thick slices as raters mark it: what fills half of one is bright enough to be marked whole."""
-    return np.minimum(share / np.float32(0.7), 1)
+        return TrainingSlice(image, lesion, brain)
 
 
 def load_stacks(
@@ -177,8 +172,7 @@ def template_stacks(
         scan = scan_from_array(drawn.flair, drawn.affine, file_name=name)
         thick = max(scan.spacing_mm) >= THIN_MM
         plane = SlicePlane.AUTO if thick else _THIN_PLANES[rng.choice(3, p=_THIN_PLANE_SHARES)]
-        lesions = marked_share(drawn.lesions) if thick else drawn.lesions
-        stack = _stack("template", name, scan, lesions, plane, drawn.brain_extracted, drawn.brain)
+        stack = _stack("template", name, scan, drawn.lesions, plane, drawn.brain_extracted, drawn.brain)
         if progress:
             progress()
         return stack
