@@ -32,8 +32,8 @@ from hunet_export.manifest import CANARY_FILE, OPERATOR_FILE, PROGRAM_FILE, Mani
 CPU = torch.device("cpu")
 # The control group's own, as a container sees it.
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-# So many slices go through the network at once on a CPU: sixteen take twice the memory and are no quicker
-# (benchmarks/results/README.md).
+# So many slices go through the network at once on a CPU: sixteen take twice the memory, and only two callers of full
+# batches gain by it (benchmarks/results/README.md).
 SLICES_AT_ONCE = 4
 
 
