@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from mamba_hunet.memory import keep_freed_memory
+from mamba_hunet.selective_scan import selective_scan
 from measuring.scan_inputs import random_sequences
 from measuring.timing import medians_ms
 from rich.console import Console
@@ -32,13 +33,12 @@ PICTURE = Path(__file__).parent / "results" / "scan_scaling.png"
 
 def time_sizes(name: str, sizes: tuple[int, ...]) -> tuple[list[float], list[float]]:
     """Medians in ms, forward and backward, of one dimension's sizes, which take turns."""
-    operators = torch.ops.mamba_hunet
     forward, backward = {}, {}
     for size in sizes:
         inputs = random_sequences(**(BASE | {name: size}))
         grad_y = torch.randn_like(inputs[0])
-        forward[str(size)] = partial(operators.selective_scan, *inputs, True)
-        backward[str(size)] = partial(operators.selective_scan_backward, grad_y, *inputs, True)
+        forward[str(size)] = partial(selective_scan, *inputs, delta_softplus=True)
+        backward[str(size)] = partial(torch.ops.mamba_hunet.selective_scan_backward, grad_y, *inputs, True)
     return list(medians_ms(forward, repeats=11).values()), list(medians_ms(backward, repeats=5).values())
 
 
