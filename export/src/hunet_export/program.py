@@ -22,8 +22,8 @@ class ProbabilityNetwork(nn.Module):
         return torch.sigmoid(self.network(slices))
 
 
-def freeze(network: ProbabilityNetwork, max_batch_size: int) -> ExportedProgram:
-    """Exports the network with a batch of 1 to `max_batch_size` slices.
+def freeze(network: nn.Module, max_batch_size: int) -> ExportedProgram:
+    """Exports a network of slices with a batch of 1 to `max_batch_size` slices.
 
     Raises whatever `torch.export` raises for a network that it cannot trace.
     """

@@ -97,9 +97,7 @@ def publish(
     model = describe(checkpoint.config.model_name)
     config = repository / model.name / CONFIG_FILE
     refuse_other_format(repository / model.name, DEFAULT_FORMAT)
-    is_ours = config_is_ours(repository / model.name)
-    if not is_ours:
-        check_config(model, config)
+    is_ours = config_is_ours(model, repository / model.name)
     choice = choose_precision(checkpoint.model, precision, model.mask_threshold)
     if choice.precision is not precision:
         say(f"{precision} would change what is found, Dice on a phantom {choice.dice}: {choice.precision} it is")
@@ -138,15 +136,21 @@ def _config_sha256(model: ServedModel) -> str:
     return hashlib.sha256(config_text(model).encode()).hexdigest()
 
 
-def config_is_ours(model_directory: Path) -> bool:
-    """Whether config.pbtxt is absent or still what the last export gave, and may be replaced."""
+def config_is_ours(model: ServedModel, model_directory: Path, backend: str = "python", platform: str = "") -> bool:
+    """Whether config.pbtxt is absent or still what the last export gave, and may be replaced.
+
+    Raises ConfigMismatchError for another one that does not say the same as `triton_config` with these arguments.
+    """
     config = model_directory / CONFIG_FILE
     if not config.exists():
         return True
     try:
-        return sha256_of(config) == Manifest.read(model_directory / VERSION).config_sha256
+        if sha256_of(config) == Manifest.read(model_directory / VERSION).config_sha256:
+            return True
     except ManifestError:
-        return False
+        pass
+    check_config(model, config, backend, platform)
+    return False
 
 
 def _freeze(eager: ProbabilityNetwork, model: ServedModel) -> ExportedProgram:
@@ -160,6 +164,11 @@ def _write_files(staged: Path, program: ExportedProgram, eager: ProbabilityNetwo
     torch.export.save(program, staged / PROGRAM_FILE)
     shutil.copyfile(library_path(), staged / OPERATOR_FILE)
     shutil.copyfile(_MODEL_SOURCE, staged / MODEL_FILE)
+    write_canary(eager, staged)
+
+
+def write_canary(eager: ProbabilityNetwork, staged: Path) -> None:
+    """Raises ExportError for a network that gives one answer to everything."""
     try:
         choose_canary(eager).write(staged / CANARY_FILE)
     except FlatCanaryError as exc:

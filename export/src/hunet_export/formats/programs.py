@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.export import Dim, ExportedProgram
 
 from hunet_export.description import SLICE_DIMS, ServedModel
 from hunet_export.formats.portable_scan import portable_scan_2d
 from hunet_export.formats.served_outputs import ServedOutputs
+from hunet_export.program import freeze
 
 ONNX_OPSET = 20
 
@@ -24,7 +24,7 @@ def write_onnx(outputs: ServedOutputs, model: ServedModel, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         scan = torch.ops.mamba_hunet.selective_scan_2d.default
-        program = _exported(outputs, model).run_decompositions({scan: _portable_scan})
+        program = freeze(outputs, model.max_batch_size).run_decompositions({scan: _portable_scan})
         onnx_program = torch.onnx.export(
             program,
             (),
@@ -42,7 +42,7 @@ def write_aoti(outputs: ServedOutputs, model: ServedModel, path: Path) -> None:
     """Machine code by AOTInductor, which calls the operator of the library beside it."""
     from torch._inductor import aoti_compile_and_package
 
-    aoti_compile_and_package(_exported(outputs, model), package_path=str(path))
+    aoti_compile_and_package(freeze(outputs, model.max_batch_size), package_path=str(path))
 
 
 def write_torchscript(outputs: ServedOutputs, model: ServedModel, path: Path) -> None:
@@ -52,14 +52,6 @@ def write_torchscript(outputs: ServedOutputs, model: ServedModel, path: Path) ->
         warnings.simplefilter("ignore", DeprecationWarning)
         traced = torch.jit.trace(outputs, (torch.zeros(2, *SLICE_DIMS),), check_trace=False)
         torch.jit.save(traced, str(path))
-
-
-def _exported(outputs: ServedOutputs, model: ServedModel) -> ExportedProgram:
-    # Two slices, not one: a batch of one would be frozen into the program as a constant.
-    example = torch.zeros(2, *SLICE_DIMS)
-    batch = Dim("batch", min=1, max=model.max_batch_size)
-    with torch.no_grad():
-        return torch.export.export(outputs.eval(), (example,), dynamic_shapes=({0: batch},))
 
 
 def _portable_scan(

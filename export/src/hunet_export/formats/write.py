@@ -16,17 +16,17 @@ from mamba_hunet.precision import Precision
 from mamba_hunet.selective_scan import library_path
 from torch import Tensor, nn
 
-from hunet_export.canary import CANARY_TOLERANCE, FlatCanaryError, choose_canary
+from hunet_export.canary import CANARY_TOLERANCE
 from hunet_export.description import ServedModel, describe
 from hunet_export.formats import programs
 from hunet_export.formats.catalogue import AOTI, ONNX, TORCHSCRIPT, Format
 from hunet_export.formats.served_outputs import ServedOutputs
-from hunet_export.manifest import CANARY_FILE, OPERATOR_FILE, Manifest, plain, sha256_of
+from hunet_export.manifest import OPERATOR_FILE, Manifest, plain, sha256_of
 from hunet_export.parity import PARITY_TOLERANCE, check_parity
 from hunet_export.program import ProbabilityNetwork
-from hunet_export.publish import VERSION, ExportError, config_is_ours, refuse_other_format
+from hunet_export.publish import VERSION, ExportError, config_is_ours, refuse_other_format, write_canary
 from hunet_export.staging import move_into_place, staging_directory
-from hunet_export.triton_config import CONFIG_FILE, check_config, config_text
+from hunet_export.triton_config import CONFIG_FILE, config_text
 
 _WRITERS = {
     ONNX.name: programs.write_onnx,
@@ -68,9 +68,7 @@ def write_format(
     model = describe(checkpoint.config.model_name)
     model_directory = repository / model.name
     refuse_other_format(model_directory, format.name)
-    is_ours = config_is_ours(model_directory)
-    if not is_ours:
-        check_config(format.served_as(model), model_directory / CONFIG_FILE, format.backend, format.platform)
+    is_ours = config_is_ours(format.served_as(model), model_directory, format.backend, format.platform)
     eager = ProbabilityNetwork(checkpoint.model, Precision.FLOAT32).eval()
     config = config_text(format.served_as(model), format.backend, format.platform)
     with staging_directory(model_directory) as staged:
@@ -105,10 +103,7 @@ def _write_files(
         raise ExportError(model.name, f"cannot be written as {format.name} ({exc})") from exc
     if format.calls_operator:
         shutil.copyfile(library_path(), staged / OPERATOR_FILE)
-    try:
-        choose_canary(eager).write(staged / CANARY_FILE)
-    except FlatCanaryError as exc:
-        raise ExportError("canary", str(exc), "Train the network further, or choose another checkpoint.") from exc
+    write_canary(eager, staged)
 
 
 def _manifest(

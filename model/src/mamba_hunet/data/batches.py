@@ -137,9 +137,9 @@ def _crop_centre(rng: Generator, image: Image, target: Image) -> tuple[float, fl
     A crop about the middle leaves out the scalp and the neck, where nothing is a lesion.
     """
     middle = np.array([(side - 1) / 2 for side in target.shape])
-    head = np.argwhere(image > -0.5 * BLACK_TO_TISSUE)
-    if len(head) and rng.random() < 0.2:
-        row, column = head[rng.integers(len(head))]
+    if rng.random() < 0.2:
+        head = np.argwhere(image > -0.5 * BLACK_TO_TISSUE)
+        row, column = head[rng.integers(len(head))] if len(head) else middle
         return float(row), float(column)
     marked = np.argwhere(target > 0.5)
     if len(marked) and rng.random() < 0.5:

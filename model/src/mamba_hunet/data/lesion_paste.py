@@ -15,6 +15,7 @@ from mamba_hunet.data.augment import Image, smooth_field
 
 _MARGIN = 4
 _FLUID = -2.5  # z below which a pixel is fluid, bone or air
+_LEAST_PIXELS = 4
 _LEAST_CONTRAST = 0.5  # z above the tissue about it, below which nobody would see a lesion
 
 
@@ -34,12 +35,9 @@ class LesionPatch:
 def cut_lesions(image: Image, target: Image) -> list[LesionPatch]:
     """Every separate lesion of a slice as a patch, but those of under four pixels or hardly brighter than tissue."""
     labels, count = ndimage.label(target > 0.5)
-    patches = []
-    for index, box in enumerate(ndimage.find_objects(labels, max_label=count), start=1):
-        patch = _cut(image, target, labels, index, box) if np.count_nonzero(labels[box] == index) >= 4 else None
-        if patch is not None:
-            patches.append(patch)
-    return patches
+    boxes = enumerate(ndimage.find_objects(labels, max_label=count), start=1)
+    patches = (_cut(image, target, labels, index, box) for index, box in boxes)
+    return [patch for patch in patches if patch is not None]
 
 
 def _cut(
@@ -47,6 +45,8 @@ def _cut(
 ) -> LesionPatch | None:
     wide = tuple(slice(max(0, s.start - _MARGIN), s.stop + _MARGIN) for s in box)
     own = labels[wide] == index
+    if np.count_nonzero(own) < _LEAST_PIXELS:
+        return None
     # Beside a ventricle half of what surrounds a lesion is fluid.
     ring = ndimage.binary_dilation(own, iterations=3) & (target[wide] < 0.1) & (image[wide] > _FLUID)
     tissue = float(np.median(image[wide][ring])) if ring.any() else np.inf
