@@ -37,7 +37,7 @@ def draw_lesions(tissue: Tissue, rng: Generator) -> Volume:
 
     Nearly half lie at the lateral ventricles, a third anywhere in white matter, the rest at the cortex and below the
     tentorium, there most of all at the fourth ventricle. In nearly one patient of two they have grown together round
-    the lateral ventricles. One scan in five shows none.
+    the lateral ventricles, in half of these far into white matter. One scan in five shows none.
     """
     share = np.zeros(tissue.white.shape, np.float32)
     if rng.random() < 0.2:
@@ -46,7 +46,10 @@ def draw_lesions(tissue: Tissue, rng: Generator) -> Volume:
     # Bright septa are seen in health.
     where = np.clip(tissue.white + 0.7 * tissue.grey, 0, 1) * (1 - tissue.septum)
     if rng.random() < 0.45:
-        _add_confluence(share, where * (tissue.region < FIRST_INFRATENTORIAL), tissue.ventricle_mm, rng)
+        supratentorial = tissue.region < FIRST_INFRATENTORIAL
+        _add_confluence(share, where * supratentorial, tissue.ventricle_mm, rng)
+        if rng.random() < 0.5:
+            _add_deep_confluence(share, tissue.white * (1 - tissue.septum) * supratentorial, tissue.ventricle_mm, rng)
     typical_mm = 1.3 * 3.5 ** rng.random()
     for _ in range(int(2 ** rng.uniform(0.0, 6.8))):
         kind = int(rng.choice(5, p=[0.43, 0.33, 0.13, 0.06, 0.05]))
@@ -76,6 +79,16 @@ def _add_confluence(share: Volume, tissue: Volume, ventricle_mm: Volume, rng: Ge
     width_mm += rng.uniform(0.25, 1.0) * smooth_volume(rng, share.shape, 7.0)
     band = 1 / (1 + np.exp(np.clip((ventricle_mm - width_mm) / rng.uniform(0.4, 1.2), -30, 30)))
     np.maximum(share, band * (width_mm > 1.0) * tissue, out=share)
+
+
+def _add_deep_confluence(share: Volume, white: Volume, ventricle_mm: Volume, rng: Generator) -> None:
+    """Wide, uneven fields of white matter, most of them at the ventricles, up to where the cortex begins."""
+    reach_mm = rng.uniform(3.0, 14.0) * np.maximum(smooth_volume(rng, share.shape, 30.0), 0)
+    reach_mm += rng.uniform(1.0, 4.0) * smooth_volume(rng, share.shape, 9.0)
+    # Some begin a little away from the wall.
+    distance_mm = np.abs(ventricle_mm - rng.uniform(0.0, 4.0))
+    field = 1 / (1 + np.exp(np.clip((distance_mm - reach_mm) / rng.uniform(0.4, 1.6), -30, 30)))
+    np.maximum(share, field * (reach_mm > 2.0) * np.clip(1.5 * white, 0, 1), out=share)
 
 
 def _add_ellipsoid(
