@@ -14,6 +14,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from hunet_client.errors import UsageError
 
 from pacs_gateway.audit import AuditLog
+from pacs_gateway.jobs.job_ids import delivery_id
 from pacs_gateway.jobs.outbox import clear_results
 from pacs_gateway.jobs.retries import attempt, backing_off, reason_of
 from pacs_gateway.routing.configuration import Configuration, Destination, DimseDestination
@@ -23,7 +24,6 @@ from pacs_gateway.sending.errors import DestinationUnavailableError
 from pacs_gateway.sending.send import send_results
 from pacs_gateway.storage.deliveries import Delivery, DeliveryState, Result
 from pacs_gateway.storage.ledgers import Ledgers
-from pacs_gateway.storage.uids import path_part
 
 _COMMITMENT = "commitment"
 _MAX_RECOVERIES = 100
@@ -58,7 +58,7 @@ class DeliveryJobs(DBOSConfiguredInstance):
                 destination=destination.name,
                 state="waiting",
                 reason="",
-                workflow_id=f"{path_part(study_uid)}-{number}-{revision.attempt}-to-{destination.name}",
+                workflow_id=delivery_id(revision, destination.name),
                 transaction_uid=None,
             )
             for destination in destinations_for(self._configuration.destinations, revision.sender)
@@ -85,8 +85,10 @@ class DeliveryJobs(DBOSConfiguredInstance):
         except Exception as error:
             _LOG.warning("delivery of study %s to %s failed", study_uid, destination, exc_info=error)
             state, reason = "failed", reason_of(error)
-        DBOS.run_step({"name": "record"}, self._record, study_uid, number, destination, workflow_id, state, reason)
-        DBOS.run_step({"name": "finish"}, self.finish_revision, study_uid, number)
+        jobs = self._configuration.jobs
+        outcome = destination, workflow_id, state, reason
+        DBOS.run_step(backing_off(jobs, "record"), self._record, study_uid, number, *outcome)
+        DBOS.run_step(backing_off(jobs, "finish"), self.finish_revision, study_uid, number)
 
     def _send_until_committed(
         self, study_uid: str, number: int, name: str, workflow_id: str
@@ -163,19 +165,24 @@ class DeliveryJobs(DBOSConfiguredInstance):
         )
 
     def finish_revision(self, study_uid: str, number: int) -> None:
-        """Ends the revision once none of its deliveries is under way."""
-        deliveries = self._ledgers.deliveries.of_revision(study_uid, number)
-        if any(delivery.state == "waiting" for delivery in deliveries):
+        """Ends the revision once its present attempt has deliveries and none of them is under way."""
+        revisions = self._ledgers.revisions
+        revision = revisions.get(study_uid, number)
+        deliveries = [
+            delivery
+            for delivery in self._ledgers.deliveries.of_revision(study_uid, number)
+            if delivery.workflow_id == delivery_id(revision, delivery.destination)
+        ]
+        if not deliveries or any(delivery.state == "waiting" for delivery in deliveries):
             return
         failed = [delivery for delivery in deliveries if delivery.state == "failed"]
-        revisions = self._ledgers.revisions
         if failed:
             reason = " ".join(f"{delivery.destination}: {delivery.reason}" for delivery in failed)
             revisions.change(study_uid, number, state="failed", reason=reason)
             return
         revisions.change(study_uid, number, state="sent")
         clear_results(self._root, study_uid, number)
-        revisions.change(study_uid, number, state="done", reason=revisions.get(study_uid, number).reason)
+        revisions.change(study_uid, number, state="done")
 
 
 def _transaction_uid(workflow_id: str, round_number: int) -> str:

@@ -15,6 +15,7 @@ from hunet_protocol.tracing import span
 
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.deliveries import DeliveryJobs
+from pacs_gateway.jobs.job_ids import job_id
 from pacs_gateway.jobs.outbox import clear_results, write_results
 from pacs_gateway.jobs.retries import attempt, backing_off, reason_of
 from pacs_gateway.jobs.selection import NothingToSegmentError, Selection, select_series, selected_files
@@ -23,7 +24,6 @@ from pacs_gateway.routing.configuration import Configuration
 from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.revisions import Revision
 from pacs_gateway.storage.study_folder import StudyFolder, revision_folder_id
-from pacs_gateway.storage.uids import path_part
 
 JOB_QUEUE = "studies"
 # The engine starts the lowest number first.
@@ -125,7 +125,3 @@ class StudyJobs(DBOSConfiguredInstance):
     def _fail(self, study_uid: str, number: int, reason: str) -> None:
         self._ledgers.revisions.change(study_uid, number, state="failed", reason=reason)
         self._audit.write("job failed", study_uid=study_uid, revision=number, reason=reason)
-
-
-def job_id(revision: Revision) -> str:
-    return f"{path_part(revision.study_uid)}-{revision.number}-{revision.attempt}"

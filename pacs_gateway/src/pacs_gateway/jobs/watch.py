@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.deliveries import DeliveryJobs
 from pacs_gateway.jobs.engine import has_given_up
-from pacs_gateway.jobs.study_jobs import StudyJobs, job_id
+from pacs_gateway.jobs.job_ids import job_id
+from pacs_gateway.jobs.study_jobs import StudyJobs
 from pacs_gateway.jobs.upload_jobs import UploadJobs, upload_job_id
 from pacs_gateway.routing.configuration import Configuration
 from pacs_gateway.storage.ledgers import Ledgers
@@ -18,6 +19,7 @@ from pacs_gateway.storage.revisions import Revision
 _GIVEN_UP = "The gateway ended every time this was tried; its log says why."
 # The ledger, not this thread, remembers: a look that fails is made up for by the next.
 _LONGEST_PAUSE_S = 1.0
+_HANDED_OVER = ("built", "sent")
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ class Watch:
             self._uploads.enqueue(upload)
 
     def tell_given_up(self) -> None:
-        """Of jobs that the engine will not take up again."""
+        """Of jobs that the engine will not take up again; a delivered revision that one of them left open is ended."""
         for delivery in self._ledgers.deliveries.waiting():
             if has_given_up(delivery.workflow_id):
                 self._ledgers.deliveries.finish(delivery.workflow_id, "failed", _GIVEN_UP)
@@ -81,7 +83,8 @@ class Watch:
         for revision in self._ledgers.revisions.unfinished():
             if has_given_up(job_id(revision)):
                 self._ledgers.revisions.change(revision.study_uid, revision.number, state="failed", reason=_GIVEN_UP)
-
+            elif revision.state in _HANDED_OVER:
+                self._deliveries.finish_revision(revision.study_uid, revision.number)
         for upload in self._ledgers.uploads.unfinished():
             if has_given_up(upload_job_id(upload.id)):
                 self._ledgers.uploads.change(upload.id, state="failed", what=_GIVEN_UP, fix="Send it again.")
