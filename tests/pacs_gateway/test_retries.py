@@ -10,8 +10,11 @@ from hunet_client.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
-from pacs_gateway.jobs.retries import trying_again
+from pacs_gateway.jobs.retries import attempt, reason_of, trying_again
 from pacs_gateway.sending.errors import DeliveryRejectedError, DestinationUnavailableError
+from sqlalchemy.exc import OperationalError
+
+FULL_DATABASE = OperationalError("UPDATE", {}, Exception("database or disk is full"))
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,7 @@ from pacs_gateway.sending.errors import DeliveryRejectedError, DestinationUnavai
         ServiceBusyError("preprocessing", "full"),
         DestinationUnavailableError("archive", "away"),
         OSError(28, "No space left on device"),
+        FULL_DATABASE,
     ],
 )
 def test_what_passes_by_itself_is_waited_for(error):
@@ -42,3 +46,9 @@ def test_a_scan_at_which_a_service_fails_does_not_hold_up_the_others(error):
 )
 def test_what_will_never_go_is_not_tried_again(error):
     assert not trying_again()(error)
+
+
+def test_a_step_tells_a_full_database_as_what_it_is():
+    with pytest.raises(OperationalError), attempt("select"):
+        raise FULL_DATABASE
+    assert reason_of(FULL_DATABASE) == "storage: the database is full, locked or away."

@@ -90,3 +90,21 @@ def make_running_jobs(tmp_path, destination):
 @pytest.fixture
 def running_jobs(make_running_jobs):
     return make_running_jobs()
+
+
+@pytest.fixture
+def fail_times(monkeypatch):
+    """`fail_times(count, error, owner, name)`: the method raises the error the first `count` times."""
+
+    def arrange(count, error, owner, name):
+        method, left = getattr(owner, name), [count]
+
+        def failing(*args, **kwargs):
+            if left[0]:
+                left[0] -= 1
+                raise error
+            return method(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, failing)
+
+    return arrange

@@ -12,24 +12,6 @@ from pacs_gateway.jobs.job_ids import delivery_id
 from pacs_gateway.storage.deliveries import Delivery
 
 
-@pytest.fixture
-def fail_times(monkeypatch):
-    """`fail_times(count, error, owner, name)`: the method raises the error the first `count` times."""
-
-    def arrange(count, error, owner, name):
-        method, left = getattr(owner, name), [count]
-
-        def failing(*args, **kwargs):
-            if left[0]:
-                left[0] -= 1
-                raise error
-            return method(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, failing)
-
-    return arrange
-
-
 def delivery_of(jobs, study_uid):
     [delivery] = jobs.ledgers.deliveries.of_revision(study_uid, 1)
     return delivery

@@ -9,6 +9,7 @@ from typing import Any
 
 from dbos._error import DBOSMaxStepRetriesExceeded
 from hunet_client.errors import HunetError, ServiceBusyError, ServiceError, ServiceUnavailableError
+from sqlalchemy.exc import OperationalError
 
 from pacs_gateway.metrics import Step, timed
 from pacs_gateway.routing.configuration import Jobs
@@ -18,13 +19,13 @@ _MAX_REASON = 500
 # A service that is there and fails at one scan, or takes too long over it, will most likely do so again, and the queue
 # stands still meanwhile.
 _ATTEMPTS_AT_ONE_SCAN = 3
+_AWAY = (ServiceUnavailableError, ServiceBusyError, DestinationUnavailableError, OSError, OperationalError)
 _LOG = logging.getLogger(__name__)
 
 
 def is_transient(error: BaseException) -> bool:
-    """A service or destination that is away or busy; a disk that is full or away."""
-    away = isinstance(error, ServiceUnavailableError | ServiceBusyError | DestinationUnavailableError | OSError)
-    return away and not isinstance(error, FileNotFoundError | PermissionError)
+    """A service or destination that is away or busy; a disk or database that is full, locked or away."""
+    return isinstance(error, _AWAY) and not isinstance(error, FileNotFoundError | PermissionError)
 
 
 def trying_again() -> Callable[[BaseException], bool]:
@@ -62,7 +63,7 @@ def attempt(step: Step) -> Iterator[None]:
     try:
         with timed(step):
             yield
-    except (HunetError, OSError) as error:
+    except (HunetError, OSError, OperationalError) as error:
         _LOG.warning("%s: %s", step, reason_of(error))
         raise
     except Exception as error:
@@ -79,4 +80,6 @@ def reason_of(error: BaseException) -> str:
         return f"{error.what}. {error.fix}".strip(". ")[:_MAX_REASON] + "."
     if isinstance(error, OSError):
         return f"storage: {error.strerror}."
+    if isinstance(error, OperationalError):
+        return "storage: the database is full, locked or away."
     return f"unexpected {type(error).__name__}."

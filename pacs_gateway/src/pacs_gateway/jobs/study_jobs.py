@@ -67,16 +67,16 @@ class StudyJobs(DBOSConfiguredInstance):
             self._process(study_uid, number)
 
     def _process(self, study_uid: str, number: int) -> None:
+        jobs = self._configuration.jobs
         try:
-            jobs = self._configuration.jobs
-            selection = DBOS.run_step({"name": "select"}, self._select, study_uid, number)
+            selection = DBOS.run_step(backing_off(jobs, "select"), self._select, study_uid, number)
             if selection is None:
                 return
             DBOS.run_step(backing_off(jobs, "segment"), self._segment_and_build, study_uid, number, selection)
-            deliveries = DBOS.run_step({"name": "plan deliveries"}, self._deliveries.plan, study_uid, number)
+            deliveries = DBOS.run_step(backing_off(jobs, "plan deliveries"), self._deliveries.plan, study_uid, number)
         except Exception as error:
             _LOG.warning("job of revision %d of study %s failed", number, study_uid, exc_info=error)
-            DBOS.run_step({"name": "fail"}, self._fail, study_uid, number, reason_of(error))
+            DBOS.run_step(backing_off(jobs, "fail"), self._fail, study_uid, number, reason_of(error))
             return
         for delivery in deliveries:
             self._deliveries.enqueue(delivery)

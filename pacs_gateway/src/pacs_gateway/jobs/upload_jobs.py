@@ -57,7 +57,7 @@ class UploadJobs(DBOSConfiguredInstance):
                 DBOS.run_step(backing_off(self._jobs, "segment upload"), self._segment, upload_id)
             except Exception as error:
                 _LOG.warning("job of upload %s failed", upload_id, exc_info=error)
-                DBOS.run_step({"name": "fail upload"}, self._fail, upload_id, *_what_and_fix(error))
+                DBOS.run_step(backing_off(self._jobs, "fail upload"), self._fail, upload_id, *_what_and_fix(error))
 
     def _segment(self, upload_id: str) -> None:
         """One step: a segmentation is too large for the engine's database, and quick to make again."""
