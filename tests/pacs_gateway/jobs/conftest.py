@@ -10,6 +10,7 @@ from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs import deliveries
 from pacs_gateway.jobs.deliveries import DeliveryJobs
 from pacs_gateway.jobs.engine import prepare_engine, start_engine, stop_engine
+from pacs_gateway.jobs.states import FINAL
 from pacs_gateway.jobs.study_jobs import StudyJobs
 from pacs_gateway.jobs.watch import Watch
 from pacs_gateway.routing.configuration_file import read_configuration
@@ -18,6 +19,15 @@ from pacs_gateway.storage.ledgers import Ledgers
 from stand_in_steps import STEPS
 
 DESTINATION_WITHOUT_COMMITMENT = "commitment = false"
+
+
+class Destination:
+    def __init__(self):
+        self.error = None
+
+    def send(self, destination, files, ae_title):
+        if self.error is not None:
+            raise self.error
 
 
 class RunningJobs:
@@ -55,7 +65,12 @@ class RunningJobs:
         return self.ledgers.revisions.get(study_uid, number).state
 
     def wait_for(self, state, study_uid, number=1):
-        wait_until(lambda: self.state(study_uid, number) == state, f"state {state}")
+        def is_so():
+            now = self.state(study_uid, number)
+            assert now == state or now not in FINAL, f"ended as {now}, not {state}"
+            return now == state
+
+        wait_until(is_so, f"state {state}")
 
     def close(self):
         stop_engine()
@@ -65,10 +80,10 @@ class RunningJobs:
 
 @pytest.fixture
 def destination(monkeypatch):
-    """What the destination was sent: a list of file lists."""
-    sent = []
-    monkeypatch.setattr(deliveries, "send_results", lambda destination, files, ae_title: sent.append(list(files)))
-    return sent
+    """Takes everything, or raises its `error` while it has one."""
+    stand_in = Destination()
+    monkeypatch.setattr(deliveries, "send_results", stand_in.send)
+    return stand_in
 
 
 @pytest.fixture

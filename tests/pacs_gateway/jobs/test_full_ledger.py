@@ -12,7 +12,7 @@ FULL = OperationalError("UPDATE", {}, Exception("database or disk is full"))
 @pytest.mark.parametrize(
     ("page", "write"),
     [
-        ("revisions", "same_input"),
+        ("instances", "of_revision"),
         ("deliveries", "set_results"),
         ("deliveries", "plan"),
         ("deliveries", "finish"),

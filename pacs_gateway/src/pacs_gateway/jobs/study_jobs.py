@@ -82,7 +82,7 @@ class StudyJobs(DBOSConfiguredInstance):
             self._deliveries.enqueue(delivery)
 
     def _select(self, study_uid: str, number: int) -> Selection | None:
-        """None where the revision has ended: nothing to segment, or the same slices as before."""
+        """None where the revision has ended: nothing to segment, or the slices of another one."""
         revisions, configuration = self._ledgers.revisions, self._configuration
         try:
             with attempt("select"):
@@ -90,16 +90,20 @@ class StudyJobs(DBOSConfiguredInstance):
                     study_uid, number, self._ledgers.instances, self._root, configuration.series, self._steps.select
                 )
         except NothingToSegmentError as error:
-            revisions.change(study_uid, number, state="done", reason=reason_of(error))
+            self._end_without_results(study_uid, number, reason_of(error))
             return None
-        same = revisions.same_input(study_uid, number, selection.input_digest)
-        chosen = {"series_uid": selection.series_uid, "input_digest": selection.input_digest}
-        if same is not None:
-            reason = f"The series is the one of revision {same.number}, with the same slices."
-            revisions.change(study_uid, number, state="done", reason=reason, series_uid=selection.series_uid)
+        holder = revisions.claim_input(study_uid, number, selection.series_uid, selection.input_digest)
+        if holder is not None:
+            reason = f"The series is the one of revision {holder.number}, with the same slices."
+            self._end_without_results(study_uid, number, reason)
             return None
-        revisions.change(study_uid, number, state="selected", reason=selection.why, **chosen)
+        revisions.change(study_uid, number, state="selected", reason=selection.why)
         return selection
+
+    def _end_without_results(self, study_uid: str, number: int, reason: str) -> None:
+        # An earlier attempt may have left some.
+        clear_results(self._root, study_uid, number)
+        self._ledgers.revisions.change(study_uid, number, state="done", reason=reason)
 
     def _segment_and_build(self, study_uid: str, number: int, selection: Selection) -> None:
         """One step: a segmentation is too large for the engine's database, and quick to make again."""

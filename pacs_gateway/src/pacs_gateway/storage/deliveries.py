@@ -47,7 +47,7 @@ class DeliveryLedger:
     def set_results(self, study_uid: str, number: int, results: Sequence[Result]) -> None:
         """Replaces what was recorded for this revision: a repeated build makes the same objects again.
 
-        A UID that another revision of the study built from the same slices moves to this one.
+        A UID that a failed revision of the study built from the same slices moves to this one.
         """
         with self._engine.begin() as connection:
             old = sa.or_(

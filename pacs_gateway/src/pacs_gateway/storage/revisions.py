@@ -63,8 +63,8 @@ class RevisionLedger:
     def _close(self, study_uid: str, urgent_senders: frozenset[str]) -> Revision:
         of_study = _INSTANCE.study_uid == study_uid
         with self._engine.begin() as connection:
-            # Instances may arrive meanwhile. Locked in PostgreSQL; SQLite's transactions exclude each other.
-            connection.execute(sa.select(_STUDY.study_uid).where(_STUDY.study_uid == study_uid).with_for_update())
+            # Instances may arrive meanwhile.
+            _lock_study(connection, study_uid)
             last = connection.scalar(sa.select(sa.func.max(_REVISION.number)).where(_REVISION.study_uid == study_uid))
             senders = list(
                 connection.scalars(
@@ -108,15 +108,24 @@ class RevisionLedger:
     def unfinished(self) -> list[Revision]:
         return self._where(_REVISION.started, _REVISION.state.not_in(FINAL))
 
-    def same_input(self, study_uid: str, before: int, input_digest: str) -> Revision | None:
-        """An earlier revision of the study that segments the very same slices, and has not failed."""
-        found = self._where(
+    def claim_input(self, study_uid: str, number: int, series_uid: str, input_digest: str) -> Revision | None:
+        """Notes that this revision segments these slices; where another of the study has them already, gives back that.
+
+        One set of slices has one set of results, with the same UIDs: only a revision that failed leaves them to others.
+        """
+        others = sa.select(*_COLUMNS).where(
             _REVISION.study_uid == study_uid,
-            _REVISION.number < before,
+            _REVISION.number != number,
             _REVISION.input_digest == input_digest,
             _REVISION.state != "failed",
         )
-        return found[0] if found else None
+        with self._engine.begin() as connection:
+            _lock_study(connection, study_uid)
+            holder = connection.execute(others.order_by(_REVISION.number)).first()
+            claimed = {"series_uid": series_uid, "input_digest": None if holder else input_digest}
+            update = sa.update(schema.revision).where(*_key(study_uid, number))
+            connection.execute(update.values(updated_at=time.time(), **claimed))
+        return None if holder is None else Revision(*holder)
 
     def uncleared(self, state: State, before: float) -> list[Revision]:
         """Ended before this time, with images that retention has not yet dealt with."""
@@ -148,8 +157,14 @@ class RevisionLedger:
             connection.execute(update.values(updated_at=time.time(), **values))
 
     def retry(self, study_uid: str, number: int) -> bool:
-        """A failed revision starts anew; False where there is none."""
-        values = {"state": "complete", "reason": "", "started": False, "attempt": _REVISION.attempt + 1}
+        """A failed revision starts anew, with no claim to its slices; False where there is none."""
+        values = {
+            "state": "complete",
+            "reason": "",
+            "input_digest": None,
+            "started": False,
+            "attempt": _REVISION.attempt + 1,
+        }
         with self._engine.begin() as connection:
             update = sa.update(schema.revision).where(*_key(study_uid, number), _REVISION.state == "failed")
             return connection.execute(update.values(updated_at=time.time(), **values)).rowcount == 1
@@ -193,6 +208,11 @@ class RevisionLedger:
         query = sa.select(*_COLUMNS).where(*conditions).order_by(_REVISION.closed_at, _REVISION.number)
         with self._engine.begin() as connection:
             return [Revision(*row) for row in connection.execute(query)]
+
+
+def _lock_study(connection: sa.Connection, study_uid: str) -> None:
+    """Until the transaction ends. In PostgreSQL by its row; SQLite's transactions exclude each other anyway."""
+    connection.execute(sa.select(_STUDY.study_uid).where(_STUDY.study_uid == study_uid).with_for_update())
 
 
 def _key(study_uid: str, number: int) -> Sequence[sa.ColumnElement[bool]]:
