@@ -114,10 +114,12 @@ class DeliveryJobs(DBOSConfiguredInstance):
 
     def report_commitment(self, transaction_uid: str, failed: list[str]) -> bool:
         """The node received a storage commitment report; False where nobody here asked for it."""
-        workflow_id = self._ledgers.deliveries.workflow_of(transaction_uid)
-        if workflow_id is None:
+        delivery = self._ledgers.deliveries.asking(transaction_uid)
+        if delivery is None:
             return False
-        DBOS.send(workflow_id, {"failed": failed}, f"{_COMMITMENT} {transaction_uid}")
+        # Nobody waits for it any more where it came too late, and the engine may have forgotten the job.
+        if delivery.state == "waiting":
+            DBOS.send(delivery.workflow_id, {"failed": failed}, f"{_COMMITMENT} {transaction_uid}")
         return True
 
     def _wanted(self, study_uid: str, number: int, name: str) -> tuple[Destination, list[Result]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from dbos import DBOS, DBOSConfig
 
@@ -15,6 +16,8 @@ from pacs_gateway.routing.configuration import Configuration
 STEP_LAYOUT = "1"
 _DELIVERIES_AT_ONCE = 8
 _POLLING_S = 0.5
+# So that a long history is deleted in many short transactions.
+_FORGOTTEN_AT_ONCE = 100
 
 
 def prepare_engine(configuration: Configuration) -> None:
@@ -55,6 +58,22 @@ def has_given_up(workflow_id: str) -> bool:
     """Whether the engine will never finish this: it brought the gateway down too often, or was cancelled."""
     status = DBOS.get_workflow_status(workflow_id)
     return status is not None and status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
+
+
+def forget_succeeded_jobs(before: float) -> None:
+    """Deletes some of what the engine keeps of jobs that succeeded before this time, in seconds since 1970.
+
+    What it gave up stays: `has_given_up` must know it, and whoever looks into it.
+    """
+    succeeded = DBOS.list_workflows(
+        status="SUCCESS",
+        completed_before=datetime.fromtimestamp(before, UTC).isoformat(),
+        limit=_FORGOTTEN_AT_ONCE,
+        load_input=False,
+        load_output=False,
+    )
+    if succeeded:
+        DBOS.delete_workflows([job.workflow_id for job in succeeded])
 
 
 def _queue_names(configuration: Configuration) -> Iterable[str]:

@@ -17,3 +17,4 @@ from typing import Literal, get_args
 State = Literal["received", "complete", "selected", "segmenting", "built", "sent", "done", "failed"]
 STATES: tuple[State, ...] = get_args(State)
 FINAL: tuple[State, ...] = ("done", "failed")
+UNDER_WAY: tuple[State, ...] = tuple(state for state in STATES if state not in FINAL)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.jobs.deliveries import DeliveryJobs
-from pacs_gateway.jobs.engine import has_given_up
+from pacs_gateway.jobs.engine import forget_succeeded_jobs, has_given_up
 from pacs_gateway.jobs.job_ids import job_id
 from pacs_gateway.jobs.study_jobs import StudyJobs
 from pacs_gateway.jobs.upload_jobs import UploadJobs, upload_job_id
@@ -36,6 +37,7 @@ class Watch:
         audit: AuditLog,
     ) -> None:
         self._quiet_s = configuration.jobs.quiet_s
+        self._jobs_stay_s = configuration.retention.after_done_h * 3600.0
         self._urgent = frozenset(one.ae_title for one in configuration.senders if one.priority == "urgent")
         self._ledgers = ledgers
         self._studies = studies
@@ -58,7 +60,13 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopping.wait(min(self._quiet_s / 4, _LONGEST_PAUSE_S)):
-            for look in (self.close_studies, self.start_jobs, self.tell_given_up, self._retention):
+            for look in (
+                self.close_studies,
+                self.start_jobs,
+                self.tell_given_up,
+                self._retention,
+                self.forget_jobs,
+            ):
                 try:
                     look()
                 except Exception:
@@ -88,6 +96,9 @@ class Watch:
         for upload in self._ledgers.uploads.unfinished():
             if has_given_up(upload_job_id(upload.id)):
                 self._ledgers.uploads.change(upload.id, state="failed", what=_GIVEN_UP, fix="Send it again.")
+
+    def forget_jobs(self) -> None:
+        forget_succeeded_jobs(time.time() - self._jobs_stay_s)
 
     def _received(self, revision: Revision) -> dict[str, object]:
         """Who sent what: instances of each series by sender."""

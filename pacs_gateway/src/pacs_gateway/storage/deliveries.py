@@ -82,11 +82,9 @@ class DeliveryLedger:
     def finish(self, workflow_id: str, state: DeliveryState, reason: str) -> None:
         self._update(_DELIVERY.workflow_id == workflow_id, state=state, reason=reason)
 
-    def workflow_of(self, transaction_uid: str) -> str | None:
+    def asking(self, transaction_uid: str) -> Delivery | None:
         """The delivery that asked for this storage commitment."""
-        query = sa.select(_DELIVERY.workflow_id).where(_DELIVERY.transaction_uid == transaction_uid)
-        with self._engine.begin() as connection:
-            return connection.scalar(query)
+        return next(iter(self._where(_DELIVERY.transaction_uid == transaction_uid)), None)
 
     def of_revision(self, study_uid: str, number: int) -> list[Delivery]:
         return self._where(_DELIVERY.study_uid == study_uid, _DELIVERY.number == number)

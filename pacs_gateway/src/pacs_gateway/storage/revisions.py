@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pacs_gateway.jobs.states import FINAL, State
+from pacs_gateway.jobs.states import UNDER_WAY, State
 from pacs_gateway.routing.configuration import Priority
 from pacs_gateway.storage import schema
 
@@ -106,7 +106,7 @@ class RevisionLedger:
         return self._where(_REVISION.started.is_(False))
 
     def unfinished(self) -> list[Revision]:
-        return self._where(_REVISION.started, _REVISION.state.not_in(FINAL))
+        return self._where(_REVISION.started, _REVISION.state.in_(UNDER_WAY))
 
     def claim_input(self, study_uid: str, number: int, series_uid: str, input_digest: str) -> Revision | None:
         """Notes that this revision segments these slices; where another of the study has them already, gives back that.
@@ -137,7 +137,7 @@ class RevisionLedger:
         with self._engine.begin() as connection:
             if connection.scalar(arriving):
                 return True
-        return bool(self._where(_REVISION.study_uid == study_uid, _REVISION.state.not_in(FINAL)))
+        return bool(self._where(_REVISION.study_uid == study_uid, _REVISION.state.in_(UNDER_WAY)))
 
     def study_has(self, study_uid: str, state: State, *, cleared: bool | None = None) -> bool:
         """Whether a revision of the study is in this state; with `cleared`, one whose images were dealt with or not."""

@@ -18,7 +18,7 @@ study = sa.Table(
     "gateway_study",
     metadata,
     sa.Column("study_uid", sa.String(64), primary_key=True),
-    sa.Column("last_received_at", sa.Float, nullable=False),
+    sa.Column("last_received_at", sa.Float, nullable=False, index=True),
     sa.Column("complete", sa.Boolean, nullable=False, default=False),
 )
 
@@ -57,6 +57,16 @@ revision = sa.Table(
     sa.Column("closed_at", sa.Float, nullable=False),
     sa.Column("updated_at", sa.Float, nullable=False),
 )
+# What the watch asks for every second is few rows of a table that only grows.
+_unstarted, _uncleared = revision.c.started.is_(False), revision.c.cleared.is_(False)
+sa.Index("ix_gateway_revision_unstarted", revision.c.closed_at, sqlite_where=_unstarted, postgresql_where=_unstarted)
+sa.Index(
+    "ix_gateway_revision_uncleared",
+    revision.c.state,
+    revision.c.updated_at,
+    sqlite_where=_uncleared,
+    postgresql_where=_uncleared,
+)
 
 result = sa.Table(
     "gateway_result",
@@ -75,7 +85,7 @@ delivery = sa.Table(
     sa.Column("study_uid", sa.String(64), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("destination", sa.String(32), primary_key=True),
-    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("workflow_id", sa.String(128), nullable=False),
     # Of the storage commitment request, where one was made.
@@ -106,7 +116,7 @@ upload = sa.Table(
 
 
 def open_ledger(root: Path, database_url: str | None) -> sa.Engine:
-    """The ledger in PostgreSQL, or in `ledger.sqlite` under the storage root; its tables exist afterwards."""
+    """The ledger in PostgreSQL, or in `ledger.sqlite` under the storage root; tables and indexes exist afterwards."""
     if database_url is not None:
         url = database_url.replace("postgresql://", "postgresql+psycopg://")
         engine = sa.create_engine(url, pool_pre_ping=True)
@@ -115,6 +125,10 @@ def open_ledger(root: Path, database_url: str | None) -> sa.Engine:
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_immediate)
     metadata.create_all(engine)
+    # Tables that were there are left as they are, also without indexes that are new.
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.create(engine, checkfirst=True)
     return engine
 
 

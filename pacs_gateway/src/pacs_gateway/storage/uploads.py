@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pacs_gateway.jobs.states import FINAL, State
+from pacs_gateway.jobs.states import FINAL, UNDER_WAY, State
 from pacs_gateway.routing.configuration import Priority
 from pacs_gateway.storage import schema
 
@@ -102,11 +102,11 @@ class UploadLedger:
         return self._where(_UPLOAD.started.is_(False))
 
     def unfinished(self) -> list[Upload]:
-        return self._where(_UPLOAD.started, _UPLOAD.state.not_in(FINAL))
+        return self._where(_UPLOAD.started, _UPLOAD.state.in_(UNDER_WAY))
 
     def count_open(self) -> int:
         """Waiting or under way."""
-        query = sa.select(sa.func.count()).where(_UPLOAD.state.not_in(FINAL))
+        query = sa.select(sa.func.count()).where(_UPLOAD.state.in_(UNDER_WAY))
         with self._engine.begin() as connection:
             return connection.scalar(query) or 0
 
