@@ -7,6 +7,7 @@ import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -20,6 +21,9 @@ from pacs_gateway.http_api.problem import ProblemError
 # Of a header with extensions; the voxels come on top.
 _HEADER_BYTES = 1_000_000
 _LARGEST_VOXEL_BYTES = 8
+_NO_NIFTI = "it is not a gzipped NIfTI-1 file of the scan's size"
+# An offset of the voxels that is no number, or beyond any file, is an OverflowError.
+_DAMAGED = (EOFError, OSError, ValueError, OverflowError, HeaderDataError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,20 +46,34 @@ class CorrectedMask:
 def read_corrected_mask(content: bytes, model_mask: Path) -> CorrectedMask:
     """content: gzipped NIfTI on the grid of `model_mask`. Raises ProblemError where it is not."""
     model = nibabel.Nifti1Image.from_filename(model_mask)
-    limit = int(np.prod(model.shape)) * _LARGEST_VOXEL_BYTES + _HEADER_BYTES
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as compressed:
-            raw = compressed.read(limit)
-        sent = nibabel.Nifti1Image.from_bytes(raw)
-        values = np.asarray(sent.dataobj)
-    except (EOFError, OSError, ValueError, zlib.error, ImageFileError, HeaderDataError, WrapStructError) as error:
-        raise _unusable("it is not a gzipped NIfTI-1 file of the scan's size") from error
-    if sent.shape != model.shape or not np.allclose(sent.affine, model.affine, atol=1e-3):
-        raise _unusable(f"its grid of {sent.shape} voxels is not the scan's, {model.shape}")
+    values = _voxels(_opened(content, model), model)
     if not np.isin(values, (0, 1)).all():
         raise _unusable("it has values other than 0 and 1")
     mask = values.astype(np.uint8).reshape(model.shape[:3])
     return CorrectedMask(mask, model.header.binaryblock, np.asarray(model.affine, dtype=np.float64))
+
+
+def _opened(content: bytes, model: nibabel.Nifti1Image) -> nibabel.Nifti1Image:
+    """Only the header is read; no more is unpacked than a file of the model's grid may have."""
+    limit = int(np.prod(model.shape)) * _LARGEST_VOXEL_BYTES + _HEADER_BYTES
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as compressed:
+            return nibabel.Nifti1Image.from_bytes(compressed.read(limit))
+    except (*_DAMAGED, zlib.error, ImageFileError, WrapStructError) as error:
+        raise _unusable(_NO_NIFTI) from error
+
+
+def _voxels(sent: nibabel.Nifti1Image, model: nibabel.Nifti1Image) -> NDArray[Any]:
+    """What the header claims is allocated before the voxels are read, so it is held against the model's first."""
+    if sent.shape != model.shape or not np.allclose(sent.affine, model.affine, atol=1e-3):
+        raise _unusable(f"its grid of {sent.shape} voxels is not the scan's, {model.shape}")
+    dtype = sent.get_data_dtype()
+    if dtype.kind not in "iuf" or dtype.itemsize > _LARGEST_VOXEL_BYTES:
+        raise _unusable("its voxels are not plain numbers of at most 64 bits")
+    try:
+        return np.asarray(sent.dataobj)
+    except _DAMAGED as error:
+        raise _unusable(_NO_NIFTI) from error
 
 
 def _unusable(what: str) -> ProblemError:
