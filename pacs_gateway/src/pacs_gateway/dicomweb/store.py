@@ -17,6 +17,7 @@ from pacs_gateway.metrics import INSTANCES
 from pacs_gateway.routing.configuration import Sender
 from pacs_gateway.routing.senders import find_sender_by_token
 from pacs_gateway.storage.intake import Intake, Receipt
+from pacs_gateway.storage.refusal_record import record_refusal
 from pacs_gateway.storage.refusals import InstanceRefusedError, StoreStatus
 
 _DICOM_JSON = "application/dicom+json"
@@ -61,19 +62,13 @@ class StoreResource:
         try:
             receipt = self._intake.accept(part, sender.ae_title, address, study_uid=study_uid)
         except InstanceRefusedError as error:
-            INSTANCES.labels(outcome="refused").inc()
-            self._audit.write(
-                "instance refused",
-                ae_title=sender.ae_title,
-                address=address,
-                status=f"0x{error.status:04X}",
-                reason=error.what,
-            )
+            record_refusal(self._audit, error, ae_title=sender.ae_title, address=address)
             raise
         except Exception as error:
-            INSTANCES.labels(outcome="refused").inc()
             _LOG.exception("instance from %s refused", sender.ae_title)
-            raise InstanceRefusedError(StoreStatus.PROCESSING_FAILURE, "unexpected error") from error
+            refused = InstanceRefusedError(StoreStatus.PROCESSING_FAILURE, "unexpected error")
+            record_refusal(self._audit, refused, ae_title=sender.ae_title, address=address)
+            raise refused from error
         INSTANCES.labels(outcome=receipt.outcome).inc()
         return receipt
 

@@ -13,6 +13,7 @@ from pacs_gateway.metrics import INSTANCES
 from pacs_gateway.node.guarded_socket import GuardedSocket
 from pacs_gateway.storage.instances import InstanceLedger
 from pacs_gateway.storage.intake import Intake
+from pacs_gateway.storage.refusal_record import record_refusal
 from pacs_gateway.storage.refusals import InstanceRefusedError, StoreStatus
 from pacs_gateway.storage.uids import is_uid
 
@@ -40,14 +41,12 @@ def handle_store(event: evt.Event, intake: Intake, audit: AuditLog) -> int | Dat
     except Exception:
         refused = InstanceRefusedError(StoreStatus.PROCESSING_FAILURE, "unexpected error")
         _LOG.exception("instance from %s refused", sender.ae_title)
-    INSTANCES.labels(outcome="refused").inc()
-    audit.write(
-        "instance refused",
+    record_refusal(
+        audit,
+        refused,
         ae_title=sender.ae_title.strip(),
         address=sender.address,
-        status=f"0x{refused.status:04X}",
-        reason=refused.what,
-        **({"sop_uid": sop_uid} if is_uid(sop_uid) else {}),
+        sop_uid=sop_uid if is_uid(sop_uid) else None,
     )
     answer = Dataset()
     answer.Status = int(refused.status)
