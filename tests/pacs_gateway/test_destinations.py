@@ -111,16 +111,16 @@ senders = ["ORTHANC"]
 def make_web_gateway(make_gateway):
     """`make_web_gateway(answers)`: a gateway whose archive answers STOW-RS so: (status, FailureReason or None) in turn.
 
-    The last answer holds.
+    The last answer holds. `sequence`: where the reason stands.
     """
     servers = []
 
-    def make(answers):
+    def make(answers, sequence="00081198"):
         class Archive(BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers["Content-Length"]))
                 status, reason = answers.pop(0) if len(answers) > 1 else answers[0]
-                failed = {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [reason]}}]}}
+                failed = {sequence: {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [reason]}}]}}
                 body = json.dumps(failed if reason else {}).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/dicom+json")
@@ -150,6 +150,16 @@ def test_a_refusal_over_http_is_for_good(make_web_gateway, answer, said):
     [job] = gateway.wait_for_jobs(["failed"])
 
     assert said in job["reason"]
+
+
+@pytest.mark.parametrize("sequence", ["00081198", "0008119A"], ids=["of an instance", "of a part that names none"])
+def test_a_refusal_within_a_taken_request_is_seen(make_web_gateway, sequence):
+    gateway = make_web_gateway([(202, 0xC000)], sequence)
+    gateway.send(make_series("half taken"))
+
+    [job] = gateway.wait_for_jobs(["failed"])
+
+    assert "0xC000" in job["reason"]
 
 
 @pytest.mark.parametrize("reason", [0xA700, 0x0110], ids=["want of room", "processing failure"])

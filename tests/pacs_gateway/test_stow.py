@@ -77,15 +77,25 @@ def test_what_cannot_be_stored_is_told_beside_what_was(web_gateway):
     none = post(web_gateway, body(b"no DICOM at all"))
 
     assert some.status_code == 202
-    assert some.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]
     assert len(some.json()["00081199"]["Value"]) == 1
     assert none.status_code == 409
+    assert "00081199" not in none.json()
+    for answer in (some, none):
+        [failure] = answer.json()["0008119A"]["Value"]
+        assert failure["00081197"]["Value"] == [0xC000]
+        assert "00081198" not in answer.json(), "no instance can be named"
 
 
 def test_an_instance_of_another_study_than_the_address_says_is_refused(web_gateway):
-    answer = post(web_gateway, body(as_bytes(make_series("one", slices=1)[0])), study="/1.2.3")
+    [dataset] = make_series("one", slices=1)
 
-    assert answer.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA900]
+    answer = post(web_gateway, body(as_bytes(dataset)), study="/1.2.3")
+
+    [failed] = answer.json()["00081198"]["Value"]
+    assert failed["00081197"]["Value"] == [0xA900]
+    assert failed["00081150"]["Value"] == [dataset.SOPClassUID]
+    assert failed["00081155"]["Value"] == [dataset.SOPInstanceUID]
+    assert "0008119A" not in answer.json()
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from pydicom.dataset import Dataset
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from pacs_gateway.audit import AuditLog
 from pacs_gateway.dicomweb.multipart import MultipartRefusedError, boundary_of, read_parts
+from pacs_gateway.dicomweb.store_response import store_response
 from pacs_gateway.metrics import INSTANCES
 from pacs_gateway.routing.configuration import Sender
 from pacs_gateway.routing.senders import find_sender_by_token
@@ -75,23 +75,6 @@ class StoreResource:
 
 def _answer(stored: Sequence[Receipt], refused: Sequence[InstanceRefusedError]) -> Response:
     """PS3.18 10.5.3: 200 when all were stored, 202 when some, 409 when none."""
-    answer = Dataset()
-    answer.ReferencedSOPSequence = [_item(receipt) for receipt in stored]
-    if refused:
-        answer.FailedSOPSequence = [_failure(error) for error in refused]
-    content: dict[str, Any] = answer.to_json_dict()
+    content: dict[str, Any] = store_response(stored, refused).to_json_dict()
     status = 200 if not refused else 202 if stored else 409
     return JSONResponse(content, status, media_type=_DICOM_JSON)
-
-
-def _item(receipt: Receipt) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = receipt.sop_class_uid
-    item.ReferencedSOPInstanceUID = receipt.sop_uid
-    return item
-
-
-def _failure(error: InstanceRefusedError) -> Dataset:
-    item = Dataset()
-    item.FailureReason = int(error.status)
-    return item

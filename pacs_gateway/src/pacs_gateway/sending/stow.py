@@ -79,8 +79,9 @@ def _answered(error: requests.HTTPError) -> Dataset:
 
 
 def _check(destination: DicomWebDestination, answer: Dataset) -> None:
-    """Status 202, and 409 where none was stored, name the instances that were not stored, and why."""
-    reasons = {int(item.get("FailureReason", 0)) for item in answer.get("FailedSOPSequence", ())}
+    """Status 202, and 409 where none was stored, say what was not stored, and why (PS3.18 table I.1-1)."""
+    failed = [*answer.get("FailedSOPSequence", ()), *answer.get("OtherFailuresSequence", ())]
+    reasons = {int(item.get("FailureReason", 0)) for item in failed}
     if not reasons:
         return
     what = "does not store some instances: " + ", ".join(f"0x{reason:04X}" for reason in sorted(reasons))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -10,7 +11,7 @@ from hunet_client.dicom.deflated import inflates_beyond
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from pacs_gateway.storage.refusals import InstanceRefusedError, StoreStatus
+from pacs_gateway.storage.refusals import InstanceReference, InstanceRefusedError, StoreStatus
 from pacs_gateway.storage.uids import is_uid
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -26,6 +27,10 @@ class InstanceHeader:
     sop_class_uid: str
     content_digest: str
     manufacturer: str
+
+    @property
+    def reference(self) -> InstanceReference:
+        return InstanceReference(self.sop_class_uid, self.sop_uid)
 
 
 def read_header(content: bytes, *, max_bytes: int) -> InstanceHeader:
@@ -45,7 +50,8 @@ def read_header(content: bytes, *, max_bytes: int) -> InstanceHeader:
         raise InstanceRefusedError(StoreStatus.CANNOT_UNDERSTAND, "the data set cannot be read") from error
     for keyword, text in texts.items():
         if not is_uid(text):
-            raise InstanceRefusedError(StoreStatus.DATA_SET_DOES_NOT_MATCH, f"{keyword} is absent or no UID")
+            what = f"{keyword} is absent or no UID"
+            raise InstanceRefusedError(StoreStatus.DATA_SET_DOES_NOT_MATCH, what, _reference(texts))
     return InstanceHeader(
         sop_uid=texts["SOPInstanceUID"],
         study_uid=texts["StudyInstanceUID"],
@@ -54,6 +60,11 @@ def read_header(content: bytes, *, max_bytes: int) -> InstanceHeader:
         content_digest=digest,
         manufacturer=manufacturer,
     )
+
+
+def _reference(texts: Mapping[str, str]) -> InstanceReference | None:
+    sop_class_uid, sop_uid = texts["SOPClassUID"], texts["SOPInstanceUID"]
+    return InstanceReference(sop_class_uid, sop_uid) if is_uid(sop_class_uid) and is_uid(sop_uid) else None
 
 
 def _read(content: bytes, max_bytes: int) -> Dataset:

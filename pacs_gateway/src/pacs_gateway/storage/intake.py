@@ -13,7 +13,7 @@ from pacs_gateway.storage.deliveries import DeliveryLedger
 from pacs_gateway.storage.durable_file import write_durably
 from pacs_gateway.storage.headers import InstanceHeader, read_header
 from pacs_gateway.storage.instances import Instance, InstanceLedger
-from pacs_gateway.storage.refusals import InstanceRefusedError, StoreStatus
+from pacs_gateway.storage.refusals import InstanceReference, InstanceRefusedError, StoreStatus
 from pacs_gateway.storage.uids import path_part
 
 INSTANCE_FOLDER = "studies"
@@ -48,11 +48,13 @@ class Intake:
             raise InstanceRefusedError(StoreStatus.OUT_OF_RESOURCES, "the instance is too large")
         header = read_header(content, max_bytes=self._max_bytes)
         if study_uid not in (None, header.study_uid):
-            raise InstanceRefusedError(StoreStatus.DATA_SET_DOES_NOT_MATCH, "the instance is of another study")
+            what = "the instance is of another study"
+            raise InstanceRefusedError(StoreStatus.DATA_SET_DOES_NOT_MATCH, what, header.reference)
         try:
             outcome = self._keep(header, content, sender, address)
         except (OSError, SQLAlchemyError) as error:
-            raise InstanceRefusedError(StoreStatus.OUT_OF_RESOURCES, "the instance cannot be written") from error
+            what = "the instance cannot be written"
+            raise InstanceRefusedError(StoreStatus.OUT_OF_RESOURCES, what, header.reference) from error
         return Receipt(outcome, header.sop_uid, header.sop_class_uid, header.study_uid)
 
     def _keep(
@@ -81,7 +83,8 @@ class Intake:
         same = known.content_digest == instance.content_digest
         if not same or known.study_uid != instance.study_uid or known.series_uid != instance.series_uid:
             what = "another instance with this SOP Instance UID is here"
-            raise InstanceRefusedError(StoreStatus.DATA_SET_DOES_NOT_MATCH, what)
+            reference = InstanceReference(instance.sop_class_uid, instance.sop_uid)
+            raise InstanceRefusedError(StoreStatus.DATA_SET_DOES_NOT_MATCH, what, reference)
         self._instances.touch(instance.study_uid)
         return kept
 

@@ -5,6 +5,7 @@ PS3.4 B.2.3 and PS3.7 annex C name them; PS3.18 10.5.3 takes them over.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -16,10 +17,22 @@ class StoreStatus(IntEnum):
     CANNOT_UNDERSTAND = 0xC000
 
 
-class InstanceRefusedError(Exception):
-    """`what` is free of patient data and of received strings, and at most 64 characters: it is sent to the peer."""
+@dataclass(frozen=True)
+class InstanceReference:
+    """SOP Instance Reference Macro (PS3.3 table 10-11), of checked UIDs."""
 
-    def __init__(self, status: StoreStatus, what: str) -> None:
+    sop_class_uid: str
+    sop_uid: str
+
+
+class InstanceRefusedError(Exception):
+    """`what` is free of patient data and of received strings, and at most 64 characters: it is sent to the peer.
+
+    `instance`: which one it was, where that much of it could be read.
+    """
+
+    def __init__(self, status: StoreStatus, what: str, instance: InstanceReference | None = None) -> None:
         super().__init__(status, what)
         self.status = status
         self.what = what
+        self.instance = instance
