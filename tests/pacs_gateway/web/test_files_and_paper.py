@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from pydicom import dcmread
 from pypdf import PdfReader
 from seen_on_page import figures
@@ -21,6 +22,27 @@ def test_each_file_is_what_the_api_has(reading_page, api, study):
         assert content == api.get(f"studies/{study['id']}/{name}").content, name
     assert {"mask.nii.gz", "probability.nii.gz", "report.json", "segmentation.dcm", "report.dcm"} <= set(saved)
     assert dcmread(io.BytesIO(saved["segmentation.dcm"])).Modality == "SEG"
+
+
+@pytest.mark.parametrize(
+    ("links", "said"),
+    [
+        (["mask.nii.gz"], "DICOM objects come with scans that were sent as DICOM."),
+        (["report.dcm"], "No segmentation object: no lesion was found, or no destination takes one."),
+        (["report.dcm", "segmentation.dcm"], None),
+    ],
+    ids=["NIfTI", "DICOM without segmentation", "DICOM with segmentation"],
+)
+def test_a_missing_segmentation_object_has_its_reason(modules, links, said):
+    shown = modules.evaluate(
+        """async (links) => {
+          const { filesPanel } = await import("/assets/study/files_panel.js");
+          const study = { name: "scan.zip", links: Object.fromEntries(links.map((name) => [name, `/${name}`])) };
+          return filesPanel(study).querySelector("p")?.textContent ?? null;
+        }""",
+        links,
+    )
+    assert shown == said
 
 
 def test_a_study_prints_to_one_page_that_says_what_it_is_for(reading_page, tmp_path):

@@ -22,7 +22,7 @@ export function filesPanel(study) {
     { class: "files" },
     element("ul", {}, ...there.map(([name, says, format]) => file(study.links[name], `${stem(study.name)}_${name}`, says, format))),
     !("segmentation.dcm" in study.links) &&
-      element("p", { class: "dim" }, "DICOM objects come with scans that were sent as DICOM."),
+      element("p", { class: "dim" }, whyNoSegmentation(study.links)),
   );
 }
 
@@ -40,6 +40,13 @@ export function file(url, name, says, format) {
     element("span", { class: "dim" }, format),
     problem,
   );
+}
+
+function whyNoSegmentation(links) {
+  // Every result of DICOM images has a structured report.
+  return "report.dcm" in links
+    ? "No segmentation object: no lesion was found, or no destination takes one."
+    : "DICOM objects come with scans that were sent as DICOM.";
 }
 
 function stem(name) {
