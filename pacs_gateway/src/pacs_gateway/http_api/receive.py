@@ -14,13 +14,16 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from pacs_gateway.http_api.problem import ProblemError
+from pacs_gateway.storage.durable_file import sync_folders
 
 _LONGEST_NAME = 120
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f/\\\\]+")
 
 
-async def receive_body(request: Request, path: Path, max_bytes: int) -> str:
-    """Writes the body to `path`, synced, and gives its SHA-256. Nothing is left of a body that is refused or cut off.
+async def receive_body(request: Request, path: Path, max_bytes: int, *, root: Path) -> str:
+    """Writes the body to `path` and gives its SHA-256. Nothing is left of a body that is refused or cut off.
+
+    When it returns, the file and every folder from `root` to it would survive a power cut.
 
     Raises ProblemError: it is empty, or too large; a stated length is believed before anything is stored.
     """
@@ -32,6 +35,7 @@ async def receive_body(request: Request, path: Path, max_bytes: int) -> str:
         with path.open("wb") as file:
             digest = await _copy(request.stream(), file, max_bytes)
             await run_in_threadpool(os.fsync, file.fileno())
+        await run_in_threadpool(sync_folders, path, root)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

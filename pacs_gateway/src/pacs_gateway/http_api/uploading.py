@@ -44,7 +44,8 @@ class Uploading:
         upload_id = new_upload_id()
         folder = self.folder(upload_id)
         try:
-            digest = await receive_body(request, folder.scan, self._api.max_upload_mb * 1_000_000)
+            limit = self._api.max_upload_mb * 1_000_000
+            digest = await receive_body(request, folder.scan, limit, root=self._root)
             name = file_name(request)
             upload = await run_in_threadpool(self._add, upload_id, name, digest, priority, prior, idempotency_key)
         except BaseException:

@@ -15,6 +15,11 @@ def write_durably(path: Path, content: bytes, *, root: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
+    sync_folders(path, root)
+
+
+def sync_folders(path: Path, root: Path) -> None:
+    """Brings the entries that lead from `root` to `path` onto the disk; not the file's bytes. Raises OSError."""
     folder = path.parent
     while True:
         _sync_folder(folder)
