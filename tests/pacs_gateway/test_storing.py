@@ -16,7 +16,13 @@ from pacs_gateway.storage.ledgers import Ledgers
 from pacs_gateway.storage.refusals import InstanceRefusedError, StoreStatus
 from pacs_gateway.storage.retention import apply_retention
 from pydicom import dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 
 class Store:
@@ -75,6 +81,35 @@ def test_the_same_instance_by_many_associations_at_once_is_stored_once(store):
 
     assert sorted(outcomes) == ["duplicate"] * 7 + ["stored"]
     assert len(store.files()) == 1
+
+
+NATIVE = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian]
+
+
+@pytest.mark.parametrize("first", NATIVE, ids=lambda syntax: syntax.keyword)
+def test_the_same_pixels_in_another_native_little_endian_syntax_change_nothing(store, first):
+    [dataset] = make_series(slices=1)
+    outcomes = []
+
+    for syntax in [first, *NATIVE]:
+        dataset.file_meta.TransferSyntaxUID = syntax
+        outcomes += store.take([dataset])
+
+    assert outcomes == ["stored"] + ["duplicate"] * len(NATIVE)
+    assert [dcmread(file).file_meta.TransferSyntaxUID for file in store.files()] == [first]
+
+
+def test_a_compressed_instance_is_compared_as_it_came(store):
+    [dataset] = make_series(slices=1)
+    assert store.take([dataset]) == ["stored"]
+    dataset.PixelData = encapsulate([b"not decoded on receipt!!"])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+
+    with pytest.raises(InstanceRefusedError) as raised:
+        store.take([dataset])
+
+    assert raised.value.status == StoreStatus.DATA_SET_DOES_NOT_MATCH
 
 
 def test_a_disk_that_fails_is_said_and_nothing_is_recorded(store, monkeypatch):

@@ -10,16 +10,22 @@ from io import BytesIO
 from hunet_client.dicom.deflated import inflates_beyond
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pacs_gateway.storage.refusals import InstanceReference, InstanceRefusedError, StoreStatus
 from pacs_gateway.storage.uids import is_uid
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+# PS3.5 annex A: in each the same pixels are the same bytes.
+_NATIVE_LITTLE_ENDIAN = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian})
 
 
 @dataclass(frozen=True)
 class InstanceHeader:
-    """`content_digest`: SHA-256 of transfer syntax and pixels; where there are no pixels, the UID alone decides."""
+    """`content_digest`: SHA-256 of pixels and how they are encoded, the same in each native little-endian syntax.
+
+    Where there are no pixels, the UID alone decides.
+    """
 
     sop_uid: str
     study_uid: str
@@ -76,7 +82,9 @@ def _read(content: bytes, max_bytes: int) -> Dataset:
 
 
 def _content_digest(dataset: Dataset) -> str:
-    digest = hashlib.sha256(str(dataset.file_meta.TransferSyntaxUID).encode())
+    syntax = dataset.file_meta.TransferSyntaxUID
+    encoding = ExplicitVRLittleEndian if syntax in _NATIVE_LITTLE_ENDIAN else syntax
+    digest = hashlib.sha256(str(encoding).encode())
     for element in (dataset.get_item(keyword) for keyword in _PIXELS if keyword in dataset):
         # Raw as received: nothing is decoded.
         digest.update(element.value if isinstance(element.value, bytes) else str(element.value).encode())
