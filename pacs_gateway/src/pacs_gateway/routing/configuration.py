@@ -210,7 +210,8 @@ class Retention(Section):
     images: Images = "delete"
     after_done_h: float = Field(default=24.0, ge=0.0)
     after_failed_h: float = Field(default=168.0, ge=0.0)
-    # What the web page shows of a scan, however it came; what a reader has accepted stays until it is deleted there.
+    # What the web page shows of a scan, however it came, and its corrections: from its end, or the last correction.
+    # The last correction's copy for training, under `accepted`, stays until it is deleted there.
     views_days: float = Field(default=30.0, ge=0.0)
     deidentified_days: float = Field(default=365.0, ge=0.0)
 

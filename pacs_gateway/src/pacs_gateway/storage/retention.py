@@ -47,11 +47,13 @@ def apply_retention(
 
 
 def _delete_views(root: Path, ledgers: Ledgers, audit: AuditLog, before: float) -> None:
-    """Uploads and what was shown of studies. What readers accepted of them is kept apart."""
+    """Uploads and what was shown of studies, with their corrections. Each correction begins a scan's time anew."""
     for upload in ledgers.uploads.ended(before):
-        ledgers.uploads.delete(upload.id)
-        StudyFolder(root, upload.id).delete()
-        audit.write("upload removed", upload=upload.id)
+        shown = StudyFolder(root, upload.id)
+        if _last_changed(shown.path) < before:
+            ledgers.uploads.delete(upload.id)
+            shown.delete()
+            audit.write("upload removed", upload=upload.id)
     views = root / VIEWS_FOLDER
     for folder in views.iterdir() if views.is_dir() else ():
         if _last_changed(folder) < before and ledgers.uploads.get(folder.name) is None:
@@ -59,9 +61,9 @@ def _delete_views(root: Path, ledgers: Ledgers, audit: AuditLog, before: float) 
 
 
 def _last_changed(folder: Path) -> float:
-    """Seconds since 1970; a correction is a change."""
+    """Seconds since 1970, 0 where there is no such folder; a correction is a change."""
     corrections = folder / CORRECTIONS_FOLDER
-    return max(path.stat().st_mtime for path in (folder, corrections) if path.exists())
+    return max((path.stat().st_mtime for path in (folder, corrections) if path.exists()), default=0.0)
 
 
 def _clear(root: Path, ledgers: Ledgers, audit: AuditLog, revision: Revision, images: Images) -> None:
