@@ -20,7 +20,7 @@ Volume = NDArray[np.float32]
 _HEAD, _BRAIN, _REGIONS = "ch2.nii.gz", "ch2bet.nii.gz", "aal.nii.gz"
 # T1 intensity of pure fluid, grey and white matter in ch2.nii.gz.
 FLUID_T1, GREY_T1, WHITE_T1 = 45.0, 87.0, 112.0
-# Boxes, world mm: about the lateral and third ventricles, about the fourth, about the brain stem.
+# Boxes, world mm: about the lateral ventricles, about the fourth, about the brain stem.
 _VENTRICLE_MM = ((-38.0, -52.0, -6.0), (38.0, 36.0, 30.0))
 _FOURTH_VENTRICLE_MM = ((-14.0, -58.0, -48.0), (14.0, -32.0, -14.0))
 _BRAIN_STEM_MM = ((-18.0, -46.0, -71.0), (18.0, -12.0, -12.0))
@@ -38,7 +38,7 @@ class Template:
         brain: 1 inside the brain and the fluid in it.
         region: AAL's region number, 0 outside; 71 to 78 are the deep nuclei, from `FIRST_INFRATENTORIAL` on the
             cerebellum and, last, the brain stem.
-        ventricle_mm: distance to the lateral and third ventricles, 0 inside.
+        ventricle_mm: distance to the lateral ventricles, 0 inside.
         fourth_ventricle_mm: distance to the fourth ventricle, 0 inside.
         affine: (4, 4), voxel indices to world mm.
     """

@@ -16,7 +16,7 @@ class Tissue:
     """A head's anatomy, volumes (i, j, k) of one millimetre.
 
     ``fluid``, ``grey``, ``white``: shares inside the brain. ``brain``: 1 inside it, fluid and all. ``region``: AAL's
-    number, or the brain stem's. ``ventricle_mm``: distance to the lateral and third ventricles;
+    number, or the brain stem's. ``ventricle_mm``: distance to the lateral ventricles;
     ``fourth_ventricle_mm``: to the fourth. ``pyramidal``, ``septum``: shares of the pyramidal tracts, and of septum and
     fornix.
     """
