@@ -1,5 +1,6 @@
 """`hunet-preprocess serve` as a process: says where it listens, stops gracefully, refuses nonsense."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -21,8 +22,15 @@ FREE_PORTS = ["--address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0"]
 
 
 @pytest.fixture
-def service():
-    process = subprocess.Popen([*COMMAND, *FREE_PORTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def service_options():
+    """What a test wants to start its service with; parametrize it."""
+    return []
+
+
+@pytest.fixture
+def service(service_options):
+    command = [*COMMAND, *FREE_PORTS, *service_options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         process.address = json.loads(process.stdout.readline())["address"]
         yield process
@@ -61,6 +69,19 @@ async def test_sigterm_lets_a_running_scan_finish_and_turns_new_ones_away(servic
     assert lines[2]["outcome"] == "ok"
     assert lines[2]["scan"] == parts[0].manifest.input_sha256[:12]
     assert "jane" not in log
+
+
+@pytest.mark.parametrize("service_options", [["--stop-grace-s", "0.5"]])
+async def test_sigterm_ends_an_upload_that_stands_still_at_the_end_of_the_grace_time(service, head, make_nifti):
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        stalled = preprocess_pb2_grpc.PreprocessServiceStub(channel).Preprocess()
+        await stalled.write(pb.PreprocessRequest(header=pb.PreprocessHeader(file_name="scan.nii.gz")))
+        await stalled.write(pb.PreprocessRequest(chunk=make_nifti(*head, compress=True)[:100]))
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        service.send_signal(signal.SIGTERM)
+        _, log = await asyncio.to_thread(service.communicate, timeout=30)
+    assert service.returncode == 0
+    assert '"event": "stopped"' in log
 
 
 async def test_a_scan_for_which_memory_runs_out_fails_alone(service, head, make_nifti):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -70,7 +72,8 @@ class PreprocessServer:
         """Turns new calls away, lets running ones finish within the grace time, then cancels them."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(self._settings.stop_grace_s)
-        self._servicer.close()
+        # Not on the loop: a worker that reads an upload waits for the loop to hand it a chunk, or to interrupt it.
+        await asyncio.to_thread(self._servicer.close)
         if self._metrics_server is not None:
             self._metrics_server.stop()
 
