@@ -282,6 +282,10 @@ def test_no_place_in_space_no_scan(keyword, series, refusal):
         ("SamplesPerPixel", 3, "unsupported_datatype"),
         ("BitsAllocated", 1, "unsupported_datatype"),
         ("Rows", 60000, "volume_too_large"),
+        ("Rows", 0, "corrupt_dicom"),
+        ("Rows", None, "corrupt_dicom"),
+        ("Columns", None, "corrupt_dicom"),
+        ("Columns", [24, 24], "corrupt_dicom"),
     ],
 )
 def test_values_that_cannot_be(keyword, value, reason, series, refusal):
@@ -289,6 +293,13 @@ def test_values_that_cannot_be(keyword, value, reason, series, refusal):
         for dataset in series:
             setattr(dataset, keyword, value)
         assert refusal(series).reason_code == reason
+
+
+@pytest.mark.parametrize("keyword", ["Rows", "Columns"])
+def test_no_size_no_scan(keyword, series, refusal):
+    for dataset in series:
+        delattr(dataset, keyword)
+    assert refusal(series).reason_code == "corrupt_dicom"
 
 
 def test_nothing_of_a_patient_is_in_any_message(series, refusal):

@@ -88,7 +88,10 @@ class PixelReader:
 
 
 def check_pixels(file_name: str, images: list[Image]) -> None:
-    """Raises ScanError where the images are not grey, or not of one size and kind."""
+    """Raises ScanError where the images have no size, are not grey, or not of one size and kind."""
+    if any(not _is_size(image.pixels[keyword]) for image in images for keyword in ("Rows", "Columns")):
+        what = "an image does not say how many rows and columns it has"
+        raise UnreadableScanError(file_name, "corrupt_dicom", what, "Export the series again")
     shared = [{keyword: image.pixels[keyword] for keyword in _SHARED} for image in images]
     if any(pixels != shared[0] for pixels in shared):
         raise ScanContentError(
@@ -106,6 +109,11 @@ def check_pixels(file_name: str, images: list[Image]) -> None:
             "the images are not grey-scale of 8, 16 or 32 bits",
             "Send the FLAIR series itself, not a colour or parametric picture of it",
         )
+
+
+def _is_size(value: int | str) -> bool:
+    """Whether a header's value is one number of pixels; absent, empty and multiple values are text."""
+    return isinstance(value, int) and value >= 1
 
 
 def _rescaled(stored: npt.NDArray[np.integer], frame: Frame) -> Slice:
