@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hunet_client import ClientSettings
 from hunet_client.errors import HunetError
+from hunet_client.settings import client_settings
 from hunet_client.stack_state import StackState, stack_state_path
 
 
@@ -83,3 +84,11 @@ def test_a_state_file_that_is_none_names_itself():
 
     with pytest.raises(HunetError, match=r"stack\.json: is not a state file.*`hunet up`"):
         ClientSettings()
+
+
+def test_certificates_of_the_stack_that_are_gone_are_named(ready_stack, tmp_path):
+    ready_stack.model_copy(update={"certificates": tmp_path / "gone"}).write()
+
+    with pytest.raises(HunetError, match=r"gone: lacks the running stack's ca\.pem, .*`hunet up`") as caught:
+        client_settings()
+    assert caught.value.__cause__ is not None

@@ -9,13 +9,14 @@ belong together.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from hunet_client.errors import UsageError
+from hunet_client.errors import HunetError, UsageError
 from hunet_client.stack_state import StackState
 from hunet_client.tls import Tls
 
@@ -98,9 +99,17 @@ class _RunningStack(PydanticBaseSettingsSource):
         state = StackState.read()
         if state is None:
             return {}
-        tls = None if state.certificates is None else Tls.in_folder(state.certificates)
         return {
             "preprocess_address": state.preprocess_address,
             "triton_address": state.triton_grpc_address,
-            "tls": tls,
+            "tls": None if state.certificates is None else _stack_tls(state.certificates),
         }
+
+
+def _stack_tls(folder: Path) -> Tls:
+    try:
+        return Tls.in_folder(folder)
+    except ValidationError as exc:
+        absent = ", ".join(Path(error["input"]).name for error in exc.errors())
+        fix = "Make them anew with `hunet certificates`, and run `hunet up` again"
+        raise HunetError(str(folder), f"lacks the running stack's {absent}", fix) from exc
