@@ -33,3 +33,20 @@ async def test_nobody_there_is_not_healthy():
     result = await check("127.0.0.1:1")
     assert result.exit_code == 1
     assert "127.0.0.1:1: UNAVAILABLE" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--tls-certificate", "--tls-key"], "give --tls-ca too"),
+        (["--tls-ca", "--tls-certificate"], "belong together"),
+        (["--tls-key"], "belong together"),
+    ],
+)
+def test_half_of_the_certificates_are_a_usage_error(options, problem, tmp_path):
+    pem = tmp_path / "file.pem"
+    pem.write_text("")
+    given = [part for option in options for part in (option, str(pem))]
+    result = CliRunner().invoke(main, ["check", "--address", "127.0.0.1:1", *given])
+    assert result.exit_code == 2
+    assert problem in result.output

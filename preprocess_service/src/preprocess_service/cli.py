@@ -70,6 +70,10 @@ def serve(**options: Any) -> None:
 @click.option("--tls-key", type=_PEM, help="Its key.")
 def check(address: str, tls_ca: Path | None, tls_certificate: Path | None, tls_key: Path | None) -> None:
     """Asks a running service for its health. Exit code 1 unless it serves; for containers' health checks."""
+    if (tls_certificate is None) != (tls_key is None):
+        raise click.UsageError("--tls-certificate and --tls-key belong together: give both or neither")
+    if tls_certificate is not None and tls_ca is None:
+        raise click.UsageError("--tls-certificate is shown with TLS only: give --tls-ca too")
     with _channel(address, tls_ca, tls_certificate, tls_key) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
