@@ -6,26 +6,12 @@ top, coronal and sagittal ones superior; sagittal ones have anterior on the left
 
 from __future__ import annotations
 
-import gzip
-import io
-import os
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from hunet_client.errors import InputError
-
-GZIP_MAGIC = b"\x1f\x8b"
-_NIFTI_ERRORS = (
-    nib.filebasedimages.ImageFileError,
-    nib.spatialimages.HeaderDataError,
-    nib.wrapstruct.WrapStructError,
-)
 
 _ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 # For slices along R-L, A-P and S-I: the world axes of rows and columns, each with its end at the top or left.
@@ -102,37 +88,3 @@ def _start(world_axis: int, direction: float) -> str:
 def _opposite(end: str) -> str:
     low, high = next(ends for ends in _ENDS if end in ends)
     return high if end == low else low
-
-
-def read_volume(scan: str | os.PathLike[str] | bytes) -> NDArray[np.float32]:
-    """The voxels (i, j, k) of a NIfTI file, or of the bytes of one, for showing.
-
-    Axes of length 1 beyond the third are dropped. Raises InputError when there is no volume to show.
-    """
-    name = "scan" if isinstance(scan, bytes) else str(scan)
-    try:
-        content = scan if isinstance(scan, bytes) else Path(scan).read_bytes()
-        if content.startswith(GZIP_MAGIC):
-            content = gzip.decompress(content)
-        image_class = _image_class(content)
-        voxels = image_class.from_bytes(_with_offset(content, image_class)).get_fdata(dtype=np.float32)
-    except (OSError, EOFError, zlib.error, ValueError, *_NIFTI_ERRORS) as exc:
-        raise InputError(name, f"cannot be shown: {exc}", "Give a NIfTI file, .nii or .nii.gz") from exc
-    if voxels.ndim < 3 or any(length != 1 for length in voxels.shape[3:]):
-        raise InputError(name, f"is not a single volume: its shape is {voxels.shape}", "Give one 3-D volume")
-    return voxels.reshape(voxels.shape[:3])
-
-
-def _with_offset(content: bytes, image_class: type[nib.Nifti1Image]) -> bytes:
-    """Says where the voxels begin if the header does not: an offset of 0 stands for right after it."""
-    header = image_class.header_class.from_fileobj(io.BytesIO(content))
-    if header["vox_offset"] or not header.is_single:
-        return content
-    header["vox_offset"] = header.single_vox_offset
-    return bytes(header.binaryblock) + content[len(header.binaryblock) :]
-
-
-def _image_class(content: bytes) -> type[nib.Nifti1Image] | type[nib.Nifti2Image]:
-    """By the header's own size, its first four bytes in either byte order."""
-    sizes = int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")
-    return nib.Nifti2Image if nib.Nifti2Header.sizeof_hdr in sizes else nib.Nifti1Image

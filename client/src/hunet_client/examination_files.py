@@ -7,15 +7,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from hunet_client.display import GZIP_MAGIC, read_volume
 from hunet_client.errors import InputError
 from hunet_client.findings import Examination
 from hunet_client.findings.lesion_points import lesions_of
+from hunet_client.nifti_input import GZIP_MAGIC, NiftiVolume, read_nifti
 from hunet_client.report import Report
 
 
@@ -32,28 +31,29 @@ def read_examination(scan: Path, results: Path) -> StoredExamination:
     if scan.is_dir():
         raise InputError(str(scan), "is a folder", "Name the NIfTI file; a DICOM study is compared by the gateway")
     report = _read_report(results / "report.json")
-    flair, mask = read_volume(scan), read_volume(results / "mask.nii.gz")
-    if flair.shape != mask.shape or report.input.shape != mask.shape:
-        raise InputError(str(scan), f"its grid {flair.shape} is not that of the results in {results}", "Name its own")
-    affine = np.asarray(nib.nifti1.load(results / "mask.nii.gz").affine)
-    if not _is_input(scan, report, affine):
+    flair, mask = read_nifti(scan), read_nifti(results / "mask.nii.gz")
+    shape = mask.voxels.shape
+    if flair.voxels.shape != shape or report.input.shape != shape:
+        what = f"its grid {flair.voxels.shape} is not that of the results in {results}"
+        raise InputError(str(scan), what, "Name its own")
+    if not _is_input(scan, flair, report, mask):
         raise InputError(str(scan), f"the results in {results} are of another scan", "Name its own")
     try:
-        lesions_of(mask, affine, report)
+        lesions_of(mask.voxels, mask.affine, report)
     except ValueError as exc:
         name = str(results / "mask.nii.gz")
         raise InputError(name, "was changed since its report was written", "Segment the scan again") from exc
     stored = results / "probability.nii.gz"
     return StoredExamination(
-        Examination(flair, (mask > 0).astype(np.uint8), affine, report),
-        read_volume(stored) if stored.exists() else None,
+        Examination(flair.voxels, (mask.voxels > 0).astype(np.uint8), mask.affine, report),
+        read_nifti(stored).voxels if stored.exists() else None,
     )
 
 
-def _is_input(scan: Path, report: Report, affine: NDArray[np.float64]) -> bool:
+def _is_input(scan: Path, flair: NiftiVolume, report: Report, mask: NiftiVolume) -> bool:
     """By its content, which may have been compressed since; of a DICOM series a NIfTI file has the place alone."""
     if report.input.dicom is not None:
-        return np.allclose(nib.nifti1.load(scan).affine, affine, atol=1e-2)
+        return np.allclose(flair.affine, mask.affine, atol=1e-2)
     content = scan.read_bytes()
     forms = [content, gzip.decompress(content)] if content.startswith(GZIP_MAGIC) else [content]
     return report.input.sha256 in (hashlib.sha256(form).hexdigest() for form in forms)

@@ -12,8 +12,8 @@ import numpy as np
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
 
-from hunet_client.display import read_volume
 from hunet_client.errors import InputError
+from hunet_client.nifti_input import read_nifti
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -66,4 +66,4 @@ class FileSource:
             raise InputError(str(self._scan), what, "Check its permissions") from exc
 
     def volume(self, manifest: pb.Manifest) -> NDArray[np.float32]:
-        return read_volume(self._scan)
+        return read_nifti(self._scan).voxels

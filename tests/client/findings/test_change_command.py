@@ -11,18 +11,26 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from hunet_client.cli import hunet
+from hunet_client.nifti_output import mask_file
 
 
 @pytest.fixture
-def stored(tmp_path):
+def image_class():
+    """The kind of NIfTI that the scans of a test are; parametrize it."""
+    return nib.Nifti1Image
+
+
+@pytest.fixture
+def stored(tmp_path, image_class):
     """Writes an examination as `hunet segment` leaves it; returns scan and folder."""
 
     def store(examination, name):
         folder = tmp_path / name
         folder.mkdir()
         scan = tmp_path / f"{name}.nii.gz"
-        nib.save(nib.Nifti1Image(examination.flair.astype(np.float32), examination.affine), scan)
-        nib.save(nib.Nifti1Image(examination.mask, examination.affine), folder / "mask.nii.gz")
+        image = image_class(examination.flair.astype(np.float32), examination.affine)
+        nib.save(image, scan)
+        (folder / "mask.nii.gz").write_bytes(mask_file(examination.mask, image.header.binaryblock))
         digest = hashlib.sha256(scan.read_bytes()).hexdigest()
         report = examination.report.model_copy(
             update={"input": examination.report.input.model_copy(update={"sha256": digest})}
@@ -37,6 +45,7 @@ def run(*arguments):
     return CliRunner().invoke(hunet, ["change", *map(str, arguments)])
 
 
+@pytest.mark.parametrize("image_class", [nib.Nifti1Image, nib.Nifti2Image])
 def test_it_leaves_change_picture_and_findings(stored, phantom, tmp_path):
     scan, results = stored(phantom.examination, "now")
     result = run(scan, results, "--prior", *stored(phantom.examination, "earlier"), "-o", tmp_path / "out")
@@ -104,3 +113,17 @@ def test_a_mask_that_was_changed_since_is_named(stored, phantom, tmp_path):
 
     assert result.exit_code == 3
     assert "mask.nii.gz: was changed since its report was written" in result.stderr
+
+
+@pytest.mark.parametrize("image_class", [nib.Nifti1Image, nib.Nifti2Image])
+def test_the_nifti_file_of_a_dicom_series_need_only_lie_where_the_series_does(stored, phantom, tmp_path):
+    scan, results = stored(phantom.examination, "now")
+    report = json.loads((results / "report.json").read_text())
+    report["input"] |= {
+        "sha256": "0a" * 32,
+        "dicom": {"study_instance_uid": "1.2", "series_instance_uid": "1.3"},
+    }
+    (results / "report.json").write_text(json.dumps(report))
+    result = run(scan, results, "--prior", scan, results, "-o", tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
