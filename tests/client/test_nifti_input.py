@@ -1,4 +1,4 @@
-"""Voxels and affine of NIfTI files as they come: compressed, of both versions."""
+"""Voxels and affine of NIfTI files as they come: compressed, of both versions, with header extensions good or bad."""
 
 from __future__ import annotations
 
@@ -73,3 +73,25 @@ def test_a_series_of_volumes_is_refused():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="absent"):
         read_nifti(tmp_path / "absent.nii")
+
+
+@pytest.mark.parametrize("esize", [32, 7, -16, 2**30], ids=["whole", "odd", "negative", "beyond the file"])
+@pytest.mark.parametrize("image_class", [nib.Nifti1Image, nib.Nifti2Image])
+def test_header_extensions_are_passed_over_whatever_they_say(image, image_class, esize):
+    extended = image_class(np.asarray(image.dataobj), image.affine)
+    extended.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"a viewer's own"))
+    content = bytearray(extended.to_bytes())
+    where = extended.header.sizeof_hdr + 4
+    content[where : where + 4] = esize.to_bytes(4, "little", signed=True)
+
+    read = read_nifti(bytes(content))
+    np.testing.assert_array_equal(read.voxels, image.get_fdata())
+    np.testing.assert_array_equal(read.affine, image.affine)
+
+
+@pytest.mark.parametrize("first_voxel_byte", [-400, 8, 1e9, np.nan, np.inf])
+def test_an_impossible_place_of_the_voxels_is_refused(image, first_voxel_byte):
+    content = bytearray(image.to_bytes())
+    content[108:112] = np.float32(first_voxel_byte).tobytes()
+    with pytest.raises(InputError, match="cannot be read"):
+        read_nifti(bytes(content))

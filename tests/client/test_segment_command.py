@@ -11,9 +11,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hunet_client import segment_outcome
+from hunet_client import scan_source, segment_outcome
 from hunet_client.async_client import DEFAULT_MODEL
 from hunet_client.cli import hunet
+from hunet_client.errors import InputError
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, DEFAULT_THRESHOLD
 from hunet_client.segment_command import segment
 
@@ -87,6 +88,21 @@ def test_probability_is_written_when_asked_for_and_never_left_over(run, scan_pat
 
     run(scan_path, "-o", tmp_path / "out")
     assert not (tmp_path / "out" / "probability.nii.gz").exists()
+
+
+def test_a_scan_that_cannot_be_shown_leaves_earlier_results_as_they_are(run, scan_path, tmp_path, monkeypatch):
+    run(scan_path, "-o", tmp_path / "out")
+    before = digests(tmp_path / "out")
+
+    def refuse(scan):
+        raise InputError(str(scan), "cannot be read", "Export it again")
+
+    monkeypatch.setattr(scan_source, "read_nifti", refuse)
+    result = run(scan_path, "-o", tmp_path / "out", "--threshold", "0.2")
+
+    assert result.exit_code == 3
+    assert "Export it again" in result.stderr
+    assert digests(tmp_path / "out") == before
 
 
 def test_a_second_run_writes_the_same_bytes(run, scan_path, tmp_path):

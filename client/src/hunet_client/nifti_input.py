@@ -1,9 +1,8 @@
-"""Voxels and affine of a NIfTI-1 or NIfTI-2 file."""
+"""Voxels and affine of a NIfTI-1 or NIfTI-2 file. Header extensions are passed over, as in the service."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import zlib
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ _NIFTI_ERRORS = (
     nib.spatialimages.HeaderDataError,
     nib.wrapstruct.WrapStructError,
 )
+_NO_EXTENSIONS = bytes(4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def read_nifti(scan: str | os.PathLike[str] | bytes) -> NiftiVolume:
         if content.startswith(GZIP_MAGIC):
             content = gzip.decompress(content)
         image_class = _image_class(content)
-        image = image_class.from_bytes(_with_offset(content, image_class))
+        image = image_class.from_bytes(_without_extensions(content, image_class))
         voxels = image.get_fdata(dtype=np.float32)
     except (OSError, EOFError, OverflowError, zlib.error, ValueError, *_NIFTI_ERRORS) as exc:
         raise InputError(name, f"cannot be read: {exc}", "Give a NIfTI file, .nii or .nii.gz") from exc
@@ -51,13 +51,18 @@ def read_nifti(scan: str | os.PathLike[str] | bytes) -> NiftiVolume:
     return NiftiVolume(voxels.reshape(voxels.shape[:3]), np.asarray(image.affine))
 
 
-def _with_offset(content: bytes, image_class: type[nib.Nifti1Image]) -> bytes:
-    """Says where the voxels begin if the header does not: an offset of 0 stands for right after it."""
-    header = image_class.header_class.from_fileobj(io.BytesIO(content))
-    if header["vox_offset"] or not header.is_single:
+def _without_extensions(content: bytes, image_class: type[nib.Nifti1Image]) -> bytes:
+    """With the voxels right after the header, which is also where an offset of 0 says they are.
+
+    nibabel refuses a whole scan for one damaged extension.
+    """
+    header = image_class.header_class(content[: image_class.header_class.sizeof_hdr])
+    first_voxel_byte = float(header["vox_offset"]) or header.single_vox_offset
+    if not header.is_single or not header.single_vox_offset <= first_voxel_byte <= len(content):
+        # Left to nibabel, which says what is wrong.
         return content
     header["vox_offset"] = header.single_vox_offset
-    return bytes(header.binaryblock) + content[len(header.binaryblock) :]
+    return bytes(header.binaryblock) + _NO_EXTENSIONS + content[int(first_voxel_byte) :]
 
 
 def _image_class(content: bytes) -> type[nib.Nifti1Image] | type[nib.Nifti2Image]:

@@ -49,7 +49,8 @@ def write_outputs(
 
     Each file appears whole or not at all, the mask as soon as it can, the report last: without it the files of a folder
     do not belong together. What an earlier run left of a report, and of a probability that this one does not write, is
-    removed first. source: the scan that was segmented, for picture and findings. Raises HunetError.
+    removed first. source: the scan that was segmented, for picture and findings; where it has no voxels to show, the
+    folder stays as it is. Raises HunetError.
     """
     files = OutputFiles(
         mask=folder / "mask.nii.gz",
@@ -60,6 +61,7 @@ def write_outputs(
         probability=folder / "probability.nii.gz" if with_probability else None,
     )
     header = segmentation.manifest.nifti_header
+    volume = source.volume(segmentation.manifest)
     prepare_folder(folder)
     with _naming(folder):
         files.report.unlink(missing_ok=True)
@@ -68,7 +70,6 @@ def write_outputs(
             (folder / "probability.nii.gz").unlink(missing_ok=True)
         else:
             write_atomically(files.probability, probability_file(segmentation.probability, header))
-    volume = source.volume(segmentation.manifest)
     overlay = segmentation_overlay(volume, segmentation)
     findings = find(volume, segmentation.mask, segmentation.affine, report, probability=segmentation.probability)
     with _naming(folder):
