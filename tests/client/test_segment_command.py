@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 
 import nibabel as nib
 import numpy as np
@@ -197,6 +198,47 @@ def test_an_error_that_nobody_foresaw_does_not_stop_the_other_scans(run, scan_pa
     assert result.exit_code == 1
     assert f"{scan_path}: unexpected RuntimeError: a surprise" in result.stderr
     assert (tmp_path / "out" / "other" / "report.json").exists()
+
+
+@pytest.fixture
+def opening_takes_a_third_of_a_second(monkeypatch):
+    opened = segment_outcome.open_scan
+
+    def open_slowly(*arguments, **options):
+        threading.Event().wait(1 / 3)
+        return opened(*arguments, **options)
+
+    monkeypatch.setattr(segment_outcome, "open_scan", open_slowly)
+
+
+@pytest.fixture
+def segmentations(monkeypatch):
+    """What the client has given back."""
+    given, build = [], segment_outcome.build_report
+
+    def keep(segmentation):
+        given.append(segmentation)
+        return build(segmentation)
+
+    monkeypatch.setattr(segment_outcome, "build_report", keep)
+    return given
+
+
+@pytest.mark.usefixtures("opening_takes_a_third_of_a_second")
+def test_the_time_of_opening_a_scan_counts(run, segmentations, scan_path, tmp_path):
+    result = run(scan_path, "-o", tmp_path / "out", "--json")
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["scans"][0]["elapsed_s"] > segmentations[0].elapsed_s + 0.33
+
+
+@pytest.mark.usefixtures("opening_takes_a_third_of_a_second")
+def test_a_scan_that_is_opened_after_its_deadline_is_not_sent(run, stack, scan_path, tmp_path):
+    result = run(scan_path, "-o", tmp_path / "out", "--deadline-s", "0.1")
+
+    assert result.exit_code == 4
+    assert f"{scan_path}: was not even opened within 0.1 s" in result.stderr
+    assert stack.preprocess.preprocess.calls == 0
 
 
 @pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.nii.gz"), "[old] scan.nii.gz"])

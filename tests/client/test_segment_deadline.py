@@ -9,8 +9,9 @@ import threading
 
 import anyio
 import pytest
-from hunet_client import AsyncSegmentationClient, ClientSettings, SegmentationClient, Timeouts
+from hunet_client import AsyncSegmentationClient, ClientSettings, SegmentationClient, Timeouts, async_client
 from hunet_client.errors import DeadlineExceededError, ServiceUnavailableError
+from hunet_client.open_scan import open_scan
 
 
 def parts(stack):
@@ -28,6 +29,21 @@ def test_the_deadline_cancels_the_part_that_hangs(stack, scan_path, part):
     with SegmentationClient(stack.settings) as client, pytest.raises(DeadlineExceededError):
         client.segment(scan_path, deadline_s=0.5)
     assert parts(stack)[part].cancelled.wait(timeout=30)
+
+
+def test_the_deadline_holds_while_the_scan_is_being_opened(stack, scan_path, monkeypatch):
+    given_up = threading.Event()
+
+    def hang(scan, *, file_name):
+        given_up.wait(timeout=10)
+        return open_scan(scan, file_name=file_name)
+
+    monkeypatch.setattr(async_client, "open_scan", hang)
+    with SegmentationClient(stack.settings) as client:
+        with pytest.raises(DeadlineExceededError, match=f"{scan_path}: not finished within 0.5 s"):
+            client.segment(scan_path, deadline_s=0.5)
+        given_up.set()
+    assert stack.preprocess.preprocess.calls == 0
 
 
 @pytest.mark.parametrize("part", ["preprocess", "infer", "restore"])

@@ -99,10 +99,12 @@ class AsyncSegmentationClient:
         """
         _check_options(threshold, min_lesion_ml, priority, deadline_s)
         started = time.monotonic()
-        source = await anyio.to_thread.run_sync(partial(_source, scan, file_name))
         deadline = Deadline.after(deadline_s or self.settings.timeouts.scan_s)
+        name = file_name or _name(scan)
         with span("segment scan"):
             with anyio.move_on_after(deadline.total_s):
+                source = await anyio.to_thread.run_sync(partial(_source, scan, file_name), abandon_on_cancel=True)
+                name = source.file_name
                 route = Route(
                     preprocess=self._preprocess,
                     inference=self._inference,
@@ -130,7 +132,7 @@ class AsyncSegmentationClient:
                     elapsed_s=time.monotonic() - started,
                 )
             raise DeadlineExceededError(
-                source.file_name,
+                name,
                 f"not finished within {deadline.total_s:g} s",
                 "Allow more time, or look at the load",
             )
@@ -148,6 +150,13 @@ def _source(scan: str | os.PathLike[str] | bytes | ScanSource, file_name: str | 
     if isinstance(scan, (str, bytes, os.PathLike)):
         return open_scan(scan, file_name=file_name)
     return scan
+
+
+def _name(scan: str | os.PathLike[str] | bytes | ScanSource) -> str:
+    """What errors call a scan that has not been opened."""
+    if isinstance(scan, bytes):
+        return "scan"
+    return os.fspath(scan) if isinstance(scan, (str, os.PathLike)) else scan.file_name
 
 
 def _check_options(threshold: float, min_lesion_ml: float, priority: str, deadline_s: float | None) -> None:
