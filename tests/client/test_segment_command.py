@@ -106,6 +106,16 @@ def test_a_scan_that_cannot_be_shown_leaves_earlier_results_as_they_are(run, sca
     assert digests(tmp_path / "out") == before
 
 
+def test_a_comparison_with_an_earlier_scan_is_never_left_over(run, scan_path, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("change.json", "change.png"):
+        (out / name).write_text("of earlier results")
+
+    assert run(scan_path, "-o", out).exit_code == 0
+    assert not {"change.json", "change.png"} & digests(out).keys()
+
+
 def test_a_second_run_writes_the_same_bytes(run, scan_path, tmp_path):
     run(scan_path, "-o", tmp_path / "first", "--probability")
     run(scan_path, "-o", tmp_path / "second", "--probability")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from hunet_client.errors import InputError
-from hunet_client.findings import Examination
+from hunet_client.findings import Examination, Findings
 from hunet_client.findings.lesion_points import lesions_of
 from hunet_client.nifti_input import GZIP_MAGIC, NiftiVolume, read_nifti
 from hunet_client.report import Report
@@ -20,8 +20,9 @@ from hunet_client.report import Report
 
 @dataclass(frozen=True, eq=False)
 class StoredExamination:
-    """`probability`: (i, j, k); None where it was not written."""
+    """`results`: the folder it was read from. `probability`: (i, j, k); None where it was not written."""
 
+    results: Path
     examination: Examination
     probability: NDArray[np.float32] | None
 
@@ -45,6 +46,7 @@ def read_examination(scan: Path, results: Path) -> StoredExamination:
         raise InputError(name, "was changed since its report was written", "Segment the scan again") from exc
     stored = results / "probability.nii.gz"
     return StoredExamination(
+        results,
         Examination(flair.voxels, (mask.voxels > 0).astype(np.uint8), mask.affine, report),
         read_nifti(stored).voxels if stored.exists() else None,
     )
@@ -68,3 +70,17 @@ def _read_report(path: Path) -> Report:
         ) from exc
     except ValidationError as exc:
         raise InputError(str(path), "is not a report of this version", "Segment the scan again") from exc
+
+
+def read_confidence(stored: StoredExamination) -> float | None:
+    """That of the label in its findings.json; None where there are no findings of this scan. Raises InputError."""
+    path = stored.results / "findings.json"
+    try:
+        findings = Findings.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise InputError(str(path), f"cannot be read: {exc.strerror}", "Check its permissions") from exc
+    except ValidationError as exc:
+        raise InputError(str(path), "are no findings of this version", "Segment the scan again") from exc
+    return findings.confidence if findings.input_sha256 == stored.examination.report.input.sha256 else None

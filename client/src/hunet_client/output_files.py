@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hunet_client.atomic_write import write_atomically
 from hunet_client.errors import HunetError
-from hunet_client.examination_files import StoredExamination
+from hunet_client.examination_files import StoredExamination, read_confidence
 from hunet_client.findings import ChangeReport, find, findings_page
 from hunet_client.findings.change_picture import change_picture
 from hunet_client.nifti_output import mask_file, probability_file
@@ -48,9 +48,9 @@ def write_outputs(
     """Writes mask, picture, findings, report and, if asked for, probability into `folder`, made if there is none.
 
     Each file appears whole or not at all, the mask as soon as it can, the report last: without it the files of a folder
-    do not belong together. What an earlier run left of a report, and of a probability that this one does not write, is
-    removed first. source: the scan that was segmented, for picture and findings; where it has no voxels to show, the
-    folder stays as it is. Raises HunetError.
+    do not belong together. What earlier runs left of a report, of a change, and of a probability that this one does not
+    write, is removed first. source: the scan that was segmented, for picture and findings; where it has no voxels to
+    show, the folder stays as it is. Raises HunetError.
     """
     files = OutputFiles(
         mask=folder / "mask.nii.gz",
@@ -64,7 +64,8 @@ def write_outputs(
     volume = source.volume(segmentation.manifest)
     prepare_folder(folder)
     with _naming(folder):
-        files.report.unlink(missing_ok=True)
+        for left_over in (files.report, folder / "change.json", folder / "change.png"):
+            left_over.unlink(missing_ok=True)
         write_atomically(files.mask, mask_file(segmentation.mask, header))
         if files.probability is None:
             (folder / "probability.nii.gz").unlink(missing_ok=True)
@@ -83,10 +84,12 @@ def write_outputs(
 def write_change(current: StoredExamination, earlier: StoredExamination, change: ChangeReport, folder: Path) -> Path:
     """Writes the change, its picture and the current scan's findings with the change in them; returns the folder.
 
-    Raises HunetError.
+    The findings keep the label's confidence where the probability it was made of is no longer there. Raises HunetError.
     """
     scan = current.examination
     findings = find(scan.flair, scan.mask, scan.affine, scan.report, probability=current.probability, change=change)
+    if findings.confidence is None:
+        findings = findings.model_copy(update={"confidence": read_confidence(current)})
     picture = change_picture(scan, earlier.examination, change)
     prepare_folder(folder)
     with _naming(folder):

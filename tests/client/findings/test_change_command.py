@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from hunet_client.cli import hunet
+from hunet_client.findings import find
 from hunet_client.nifti_output import mask_file
+from hunet_client.report import Report
 
 
 @pytest.fixture
@@ -127,3 +129,27 @@ def test_the_nifti_file_of_a_dicom_series_need_only_lie_where_the_series_does(st
     result = run(scan, results, "--prior", scan, results, "-o", tmp_path / "out")
 
     assert result.exit_code == 0, result.output
+
+
+def test_a_scan_without_lesions_keeps_its_confidence(stored, phantom, lesion_free, tmp_path):
+    scan, results = stored(lesion_free.examination, "now")
+    now = lesion_free.examination
+    report = Report.model_validate_json((results / "report.json").read_text())
+    faint = np.full(now.mask.shape, 0.1, np.float32)
+    before = find(now.flair, now.mask, now.affine, report, probability=faint)
+    (results / "findings.json").write_text(before.to_json())
+    earlier = stored(phantom.examination, "earlier")
+
+    for folder in (tmp_path / "out", results):
+        result = run(scan, results, "--prior", *earlier, "-o", folder)
+        assert result.exit_code == 0, result.output
+        assert json.loads((folder / "findings.json").read_text())["confidence"] == before.confidence == 0.9
+
+
+def test_findings_that_are_damaged_are_named(stored, phantom, lesion_free, tmp_path):
+    scan, results = stored(lesion_free.examination, "now")
+    (results / "findings.json").write_text("{}")
+    result = run(scan, results, "--prior", *stored(phantom.examination, "earlier"), "-o", tmp_path / "out")
+
+    assert result.exit_code == 3
+    assert "findings.json: are no findings of this version" in result.stderr
