@@ -15,10 +15,14 @@ def open_scan(
 ) -> ScanSource:
     """A NIfTI file, or the bytes of any scan, as it is; of a folder, zip or file of DICOM, the FLAIR series.
 
-    series_uid: decides which series. Raises InputError when there is nothing to read, UsageError when it is in doubt
+    file_name: what a NIfTI file, or bytes, are called; a series is called by its UID. series_uid: decides which series
+    of a folder, zip or file. Raises InputError when there is nothing to read, UsageError when it is in doubt
     which series is the FLAIR, and then lists the candidates, or when there are no series to choose from.
     """
     if isinstance(scan, bytes):
+        if series_uid is not None:
+            what = "is given as bytes, of which no series is chosen"
+            raise UsageError(file_name or "scan", what, "Give its path, or leave series_uid out")
         return FileSource(scan, file_name)
     path = Path(scan)
     try:
