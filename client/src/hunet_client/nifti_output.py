@@ -29,8 +29,7 @@ def probability_file(probability: NDArray[np.float32], scan_header: bytes) -> by
 
 def _nifti_gz(voxels: NDArray[Voxels], scan_header: bytes, description: str) -> bytes:
     header = _read_header(scan_header)
-    # A scan may carry axes of length 1 beyond the third; its results carry them too.
-    if tuple(header.get_data_shape()[:3]) != voxels.shape or voxels.size != np.prod(header.get_data_shape()):
+    if tuple(header.get_data_shape()) != voxels.shape:
         raise ResponseError("manifest", f"its NIfTI header is of another grid than its shape {voxels.shape}")
     header.set_data_dtype(voxels.dtype)
     header.set_slope_inter(1.0, 0.0)
@@ -38,7 +37,7 @@ def _nifti_gz(voxels: NDArray[Voxels], scan_header: bytes, description: str) -> 
     # What viewers take as black and white: 0 and 1, not the scan's own range.
     header["cal_min"], header["cal_max"] = 0.0, 1.0
     # No affine is given, so that nibabel leaves sform, qform and pixdim as they are in the header.
-    image = _IMAGE_CLASS[type(header)](voxels.reshape(header.get_data_shape()), None, header)
+    image = _IMAGE_CLASS[type(header)](voxels, None, header)
     file = io.BytesIO()
     # No time and no name inside, so that the same result is the same file.
     with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=4, mtime=0) as compressed:
