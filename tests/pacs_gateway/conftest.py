@@ -8,12 +8,21 @@ from pathlib import Path
 
 import pytest
 import requests
+from pacs_gateway.audit import AuditLog
 from pacs_gateway.routing.configuration_file import read_configuration
 from pacs_gateway.storage.ledgers import Ledgers
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gateway_process import Gateway, configuration_text, free_ports
 from orthanc_process import Orthanc, installed_program
+
+
+@pytest.fixture
+def audit_log(tmp_path):
+    """Open, and empty so far: `audit.jsonl` in `tmp_path`."""
+    opened = AuditLog(tmp_path / "audit.jsonl")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

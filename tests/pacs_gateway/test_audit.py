@@ -5,16 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from pacs_gateway.audit import AuditLog
 
 from pacs_gateway import audit
-
-
-@pytest.fixture
-def log(tmp_path):
-    opened = AuditLog(tmp_path / "audit.jsonl")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -30,29 +22,29 @@ def clock(monkeypatch):
     return now
 
 
-def test_a_stranger_who_keeps_coming_fills_a_line_a_minute(log, lines, clock):
+def test_a_stranger_who_keeps_coming_fills_a_line_a_minute(audit_log, lines, clock):
     for _ in range(500):
-        log.write_rejection("request rejected", address="10.0.0.9", reason="no valid token")
+        audit_log.write_rejection("request rejected", address="10.0.0.9", reason="no valid token")
     assert [line.get("more") for line in lines()] == [None]
     clock[0] += 61
-    log.write_rejection("request rejected", address="10.0.0.9", reason="no valid token")
+    audit_log.write_rejection("request rejected", address="10.0.0.9", reason="no valid token")
     assert [line.get("more") for line in lines()] == [None, 499]
 
 
-def test_each_stranger_and_reason_is_told_at_once(log, lines, clock):
+def test_each_stranger_and_reason_is_told_at_once(audit_log, lines, clock):
     for address in ("10.0.0.1", "10.0.0.2"):
         for reason in ("no valid token", "not from here"):
-            log.write_rejection("request rejected", address=address, reason=reason)
+            audit_log.write_rejection("request rejected", address=address, reason=reason)
     assert len({(line["address"], line["reason"]) for line in lines()}) == 4
 
 
-def test_strangers_do_not_fill_the_memory(log, clock):
+def test_strangers_do_not_fill_the_memory(audit_log, clock):
     for number in range(3 * audit._REPEATED_KEPT):
-        log.write_rejection("request rejected", address=str(number), reason="no valid token")
-    assert len(log._repeated) == audit._REPEATED_KEPT
+        audit_log.write_rejection("request rejected", address=str(number), reason="no valid token")
+    assert len(audit_log._repeated) == audit._REPEATED_KEPT
 
 
-def test_everything_else_is_written_each_time(log, lines):
+def test_everything_else_is_written_each_time(audit_log, lines):
     for _ in range(3):
-        log.write("upload segmented", upload="1")
+        audit_log.write("upload segmented", upload="1")
     assert len(lines()) == 3

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 from mr_series import as_bytes, make_series
-from pacs_gateway.audit import AuditLog
 from pacs_gateway.dicomweb.store import StoreResource
 from pacs_gateway.node.handlers import handle_store
 from pacs_gateway.routing.configuration import Sender
@@ -33,13 +32,6 @@ def instance():
 
 
 @pytest.fixture
-def audit(tmp_path):
-    opened = AuditLog(tmp_path / "audit.jsonl")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def intake(open_ledgers, tmp_path, monkeypatch):
     """On a disk that is full."""
     ledgers = open_ledgers(tmp_path)
@@ -49,7 +41,7 @@ def intake(open_ledgers, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def by_c_store(instance, intake, audit):
+def by_c_store(instance, intake, audit_log):
     """`by_c_store()`: the answer's status."""
 
     def send():
@@ -58,17 +50,17 @@ def by_c_store(instance, intake, audit):
         requestor = SimpleNamespace(ae_title="PACS", address="127.0.0.1")
         assoc = SimpleNamespace(requestor=requestor)
         event = SimpleNamespace(assoc=assoc, request=request, encoded_dataset=lambda: as_bytes(instance))
-        return handle_store(event, intake, audit).Status
+        return handle_store(event, intake, audit_log).Status
 
     return send
 
 
 @pytest.fixture
-def by_stow(instance, intake, audit, tmp_path):
+def by_stow(instance, intake, audit_log, tmp_path):
     """`by_stow()`: the failure reason in the answer."""
     (tmp_path / "token").write_text(TOKEN)
     sender = Sender(ae_title="PACS", addresses=["127.0.0.1"], bearer_token_file=tmp_path / "token")
-    store = StoreResource([sender], intake, audit, max_instance_mb=1)
+    store = StoreResource([sender], intake, audit_log, max_instance_mb=1)
 
     kind = b'multipart/related; type="application/dicom"; boundary=b'
     headers = [(b"authorization", b"Bearer " + TOKEN.encode()), (b"content-type", kind)]
@@ -87,14 +79,14 @@ def by_stow(instance, intake, audit, tmp_path):
     return send
 
 
-def test_a_full_disk_is_told_by_c_store_though_the_audit_log_is_on_it(by_c_store, audit, monkeypatch):
-    monkeypatch.setattr(audit, "write", no_room)
+def test_a_full_disk_is_told_by_c_store_though_the_audit_log_is_on_it(by_c_store, audit_log, monkeypatch):
+    monkeypatch.setattr(audit_log, "write", no_room)
 
     assert by_c_store() == StoreStatus.OUT_OF_RESOURCES
 
 
-def test_a_full_disk_is_told_by_stow_though_the_audit_log_is_on_it(by_stow, audit, monkeypatch):
-    monkeypatch.setattr(audit, "write", no_room)
+def test_a_full_disk_is_told_by_stow_though_the_audit_log_is_on_it(by_stow, audit_log, monkeypatch):
+    monkeypatch.setattr(audit_log, "write", no_room)
 
     assert by_stow() == StoreStatus.OUT_OF_RESOURCES
 
