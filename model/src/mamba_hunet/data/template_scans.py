@@ -56,7 +56,7 @@ def draw_scan(template: Template, rng: Generator) -> SyntheticScan:
     t1, tissue = _bend(template, rng)
     signal = _paint(t1, tissue, rng)
     share = draw_lesions(tissue, rng)
-    signal = _paint_lesions(signal, share, tissue.brain, rng)
+    signal = _paint_lesions(signal, share, tissue, rng)
     signal = _scan(signal, rng)
     brain_extracted = bool(rng.random() < 0.45)
     if brain_extracted:
@@ -135,8 +135,8 @@ def _paint(t1: Volume, tissue: Tissue, rng: Generator) -> Volume:
     # Both are a little bright in many healthy people.
     signal += max(0.0, rng.uniform(-0.1, 0.2)) * tissue.pyramidal * tissue.white
     signal += max(0.0, rng.uniform(-0.2, 0.4)) * tissue.septum * tissue.white
-    rim = np.exp(-((tissue.ventricle_mm - 0.5) ** 2) / (2 * rng.uniform(0.5, 1.2) ** 2))
-    signal += rng.uniform(0.0, 0.35) * rim * (1 - tissue.fluid) * tissue.brain
+    rim = np.exp(-((tissue.ventricle_mm - 0.5) ** 2) / (2 * rng.uniform(0.5, 2.0) ** 2))
+    signal += rng.uniform(0.0, 0.4) * rim * (1 - tissue.fluid) * tissue.brain
     signal *= 1 + rng.uniform(0.005, 0.02) * smooth_volume(rng, t1.shape, 5.0)
     signal *= 1 + rng.uniform(0.0, 0.025) * smooth_volume(rng, t1.shape, 25.0)
     signal = _paint_plexus_and_flow(signal, tissue, rng)
@@ -171,20 +171,21 @@ def _paint_plexus_and_flow(signal: Volume, tissue: Tissue, rng: Generator) -> Vo
     return signal
 
 
-def _paint_lesions(signal: Volume, share: Volume, brain: Volume, rng: Generator) -> Volume:
+def _paint_lesions(signal: Volume, share: Volume, tissue: Tissue, rng: Generator) -> Volume:
     """Brightens lesions, unevenly, and leaves faint unlabelled haze around them.
 
     Contrast is drawn in units of how far healthy tissue spreads: on real FLAIRs half of the lesion voxels lie between
     1.0 and 1.7 times as far above the median as tissue's 95th percentile does.
     """
-    sampled = signal[::3, ::3, ::3][brain[::3, ::3, ::3] > 0.9]
+    sampled = signal[::3, ::3, ::3][tissue.brain[::3, ::3, ::3] > 0.9]
     middle, top = np.percentile(sampled[sampled > 0.5], (50, 95))
     # From one lesion to the next, and within large ones, contrast varies by a third of itself.
     unevenness = rng.uniform(0.1, 0.45) * smooth_volume(rng, share.shape, 9.0)
     unevenness += rng.uniform(0.025, 0.1) * smooth_volume(rng, share.shape, 3.0)
-    rise = max(top - middle, 0.08) * rng.uniform(1.0, 2.8) * np.clip(1 + unevenness, 0.3, 1.8)
-    haze = ndimage.gaussian_filter(share, rng.uniform(2.0, 5.0))
-    signal = signal + rng.uniform(0.0, 0.3) * rise * haze
+    rise = max(top - middle, 0.08) * rng.uniform(1.3, 2.9) * np.clip(1 + unevenness, 0.3, 1.8)
+    # Raters mark the core of what fades out slowly: 2 mm from its border some are still a fifth as bright as in it.
+    haze = ndimage.gaussian_filter(share, rng.uniform(1.0, 4.0)) * (tissue.grey + tissue.white)
+    signal = signal + rng.uniform(0.0, 0.9) * rise * haze
     return (signal + share * np.maximum(middle + rise - signal, 0.02)).astype(np.float32)
 
 
