@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/one_scan.py [--repeats 7]
 
 Starts a stack of its own on free ports, and stops it before the network is measured alone, in a process of its own, on
-every core, in batches of the size that is quickest. The scan is 35 slices of the phantom. The client's process is up
-already, as a worklist's would be; its first scan is printed apart.
+every core, in batches of the size that is quickest. The scan is 35 slices of the phantom, and the network is shown them
+as often as the client reads them. The client's process is up already, as a worklist's would be; its first scan is
+printed apart.
 """
 
 from __future__ import annotations
@@ -44,9 +45,10 @@ class ScanTimes:
     all_on_disk: float
 
 
-def scan_times(scan: Path, folder: Path, repeats: int) -> list[ScanTimes]:
-    """Of each run; the first is one more than asked for."""
+def scan_times(scan: Path, folder: Path, repeats: int) -> tuple[list[ScanTimes], int]:
+    """Of each run, the first is one more than asked for; and how often the scan was read in each."""
     times = []
+    readings = 0
     with SegmentationClient() as client:
         for _ in range(repeats + 1):
             began, began_s = time.time(), time.perf_counter()
@@ -56,8 +58,9 @@ def scan_times(scan: Path, folder: Path, repeats: int) -> list[ScanTimes]:
             all_s = time.perf_counter() - began_s
             if not isinstance(outcome, SegmentedScan):
                 raise outcome.error
+            readings = len(outcome.report.provenance.preprocessing.planes)
             times.append(ScanTimes(outcome.elapsed_s, outcome.files.mask.stat().st_mtime - began, all_s))
-    return times
+    return times, readings
 
 
 def print_bars(stages: dict[str, float]) -> None:
@@ -76,13 +79,14 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "hunet_client", "phantom", "-o", name], check=True, stdout=sys.stderr)
         scan = first_slices(folder / "flair.nii.gz", folder / "scan.nii.gz")
         with running_stack():
-            first, *runs = scan_times(scan, folder / "out", options.repeats)
+            (first, *runs), readings = scan_times(scan, folder / "out", options.repeats)
     speeds = alone_in_a_process(BATCHES)
-    network_s = SLICES / max(speeds.values())
+    network_s = readings * SLICES / max(speeds.values())
     made_s, mask_s, all_s = (
         statistics.median(getattr(run, field.name) for run in runs) for field in dataclasses.fields(ScanTimes)
     )
-    print(f"{SLICES} slices, medians of {options.repeats}; the first scan's mask took {first.mask_on_disk:.2f} s")
+    print(f"{SLICES} slices, readings: {readings}; medians of {options.repeats}")
+    print(f"the first scan's mask took {first.mask_on_disk:.2f} s")
     print_bars(
         {
             f"bare network, batches of {max(speeds, key=speeds.__getitem__)}": network_s,

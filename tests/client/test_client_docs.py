@@ -34,7 +34,7 @@ def test_the_asynchronous_example_segments_and_reports_progress(in_the_scans_fol
     exec(EXAMPLES[1], names)
 
     assert names["results"]["scan.nii.gz"].mask.any()
-    assert "scan.nii.gz 11 of 11" in capsys.readouterr().out
+    assert "scan.nii.gz 22 of 22" in capsys.readouterr().out
 
 
 def test_the_error_example_tells_a_bad_scan_from_an_absent_service(in_the_scans_folder, stack, capsys):

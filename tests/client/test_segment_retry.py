@@ -70,7 +70,7 @@ def test_a_preprocess_stream_that_breaks_halfway_starts_again_and_no_slice_is_pr
 
     stack.preprocess.before_batch = break_once
 
-    result = segment(stack, scan_path)
+    result = segment(stack, scan_path, single_plane=True)
 
     assert stack.preprocess.preprocess.calls == 2
     assert np.array_equal(result.mask, scan_volume >= 50)

@@ -67,7 +67,7 @@ def test_a_scan_comes_back_as_progress_report_and_mask(facade, scan_path, scan_v
     kinds = [event.WhichOneof("event") for event in events]
     assert kinds == sorted(kinds, key=["progress", "result", "chunk"].index)
     last = [event.progress for event in events if event.WhichOneof("event") == "progress"][-1]
-    assert last.slices_done == last.slices_total == scan_volume.shape[2]
+    assert last.slices_done == last.slices_total == 2 * scan_volume.shape[2]
     [result] = [event.result for event in events if event.WhichOneof("event") == "result"]
     assert result.lesion_count == 2
     report = json.loads(result.report_json)

@@ -89,10 +89,11 @@ class AsyncSegmentationClient:
         given too).
 
         Lesions are where the probability is at least `threshold`, (0, 1]; those under `min_lesion_ml`
-        millilitres are dropped. A scan of near-isotropic voxels is read in all three planes and averaged, which
-        takes three times as long, unless `single_plane`. Urgent scans overtake routine ones in Triton's queue.
-        `progress(slices_done, slices_total)` is called in the event loop after every batch. After `deadline_s`
-        seconds (by default `settings.timeouts.scan_s`) all work on the scan is cancelled, here and in the services.
+        millilitres are dropped. A scan of near-isotropic voxels is read in all three planes, one of thick slices twice,
+        the second time mirrored, and averaged; `single_plane` reads it once. Urgent scans overtake routine ones in
+        Triton's queue. `progress(slices_done, slices_total)` is called in the event loop after every batch. After
+        `deadline_s` seconds (by default `settings.timeouts.scan_s`) all work on the scan is cancelled, here and in the
+        services.
         `file_name` is what errors and the report call a NIfTI file or bytes; DICOM on disk goes by its series' UID.
 
         Raises the errors of `hunet_client.errors`: InputError, ServiceError, UsageError, ResponseError.
@@ -127,7 +128,7 @@ class AsyncSegmentationClient:
                     probability=read.probability,
                     lesions=lesions,
                     manifest=read.manifest,
-                    planes=read.planes,
+                    planes=read.readings,
                     model=read.model,
                     elapsed_s=time.monotonic() - started,
                 )

@@ -1,4 +1,4 @@
-"""One scan read in every plane it is to be read in, one plane after the other."""
+"""One scan read in every plane it is to be read in, one after the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hunet_client.display import Plane
 from hunet_client.errors import ResponseError
-from hunet_client.planes import further_planes, plane_across
+from hunet_client.planes import Reading, further_readings, is_mirrored, plane_across, plane_of
 from hunet_client.scan_run import Route, ScanRun
 from hunet_client.scan_source import ScanSource
 from hunet_client.segmentation import grid_of
@@ -30,28 +30,34 @@ _PLANE_MESSAGES: dict[Plane, pb.SlicePlane.ValueType] = {
 
 @dataclass(frozen=True, eq=False)
 class PlaneAverage:
-    """Mean lesion probability, (i, j, k) float32, over `planes`; the manifest is that of the first of them."""
+    """Mean lesion probability, (i, j, k) float32, over the readings; the manifest is that of the first of them."""
 
     probability: NDArray[np.float32]
     manifest: pb.Manifest
     model: Model
-    planes: tuple[Plane, ...]
+    readings: tuple[Reading, ...]
 
 
 async def read_planes(
     source: ScanSource, route: Route, progress: ProgressCallback | None, *, single_plane: bool
 ) -> PlaneAverage:
-    """Reads a scan in its own plane and, unless `single_plane` or its slices are thick, in the two others.
+    """Reads a scan in its own plane and, unless `single_plane`, as `further_readings` says.
 
     Raises HunetError; nothing is left running when it does, or when it is cancelled.
     """
     count = _SliceCount(progress, single_plane)
     with span("read plane"):
         probability, manifest, model = await ScanRun(source, route, count.of_plane).volume()
-    own, *others = _planes(manifest, single_plane)
-    for plane in others:
+    own, *others = _readings(manifest, single_plane)
+    for reading in others:
         count.begin_next_plane()
-        run = ScanRun(source, route, count.of_plane, slice_plane=_PLANE_MESSAGES[plane])
+        run = ScanRun(
+            source,
+            route,
+            count.of_plane,
+            slice_plane=_PLANE_MESSAGES[plane_of(reading)],
+            mirrored=is_mirrored(reading),
+        )
         with span("read plane"):
             further, its_manifest, its_model = await run.volume()
         if its_model != model:
@@ -66,16 +72,16 @@ async def read_planes(
     return PlaneAverage(probability, manifest, model, (own, *others))
 
 
-def _planes(manifest: pb.Manifest, single_plane: bool) -> tuple[Plane, ...]:
-    """All planes to read the scan in, that of the manifest first."""
+def _readings(manifest: pb.Manifest, single_plane: bool) -> tuple[Reading, ...]:
+    """All that are to be made of the scan, that of the manifest first."""
     affine, spacing_mm = grid_of(manifest)
     slice_axis = manifest.geometry.slice_axis
-    others = () if single_plane else further_planes(affine, spacing_mm, slice_axis)
+    others = () if single_plane else further_readings(affine, spacing_mm, slice_axis)
     return plane_across(affine, spacing_mm, slice_axis), *others
 
 
 class _SliceCount:
-    """Adds up the slices of all planes for whoever watches."""
+    """Adds up the slices of all readings for whoever watches."""
 
     def __init__(self, progress: ProgressCallback | None, single_plane: bool) -> None:
         self._progress = progress
@@ -90,7 +96,8 @@ class _SliceCount:
     def of_plane(self, done: int, manifest: pb.Manifest) -> None:
         self._done_in_plane = done
         if self._total == 0:
-            in_three = len(_planes(manifest, self._single_plane)) == 3
-            self._total = sum(manifest.shape) if in_three else manifest.geometry.slice_count
+            readings = _readings(manifest, self._single_plane)
+            in_three = len(readings) == 3
+            self._total = sum(manifest.shape) if in_three else len(readings) * manifest.geometry.slice_count
         if self._progress:
             self._progress(self._done_before + done, self._total)

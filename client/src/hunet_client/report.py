@@ -14,9 +14,9 @@ import numpy as np
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from pydantic import BaseModel, ConfigDict, Field
 
-from hunet_client.display import Plane
 from hunet_client.lesions import CONNECTIVITY, Lesion
 from hunet_client.notice import RESEARCH_USE_ONLY
+from hunet_client.planes import Reading
 from hunet_client.segmentation import Segmentation
 
 _SOFTWARE = ("hunet-client", "numpy", "connected-components-3d")
@@ -112,7 +112,10 @@ class ModelUsed(_Part):
 class Preprocessing(_Part):
     """How the network's slices were made. z = (value clipped to clip_low..clip_high - center) / scale."""
 
-    planes: tuple[Plane, ...] = Field(min_length=1, description="Read in these planes; probabilities are their mean")
+    planes: tuple[Reading, ...] = Field(
+        min_length=1,
+        description="Read in these planes, mirrored: with left and right exchanged; probabilities are their mean",
+    )
     slice_axis: int = Field(ge=0, le=2, description="Axis that numbers the first plane's slices: 0 is i, 2 is k")
     slice_count: int = Field(ge=1)
     in_plane_mode: Literal["resample_1mm", "resize"]
@@ -250,7 +253,7 @@ def _flag(flag: pb.QualityFlag) -> QualityFlag:
     return QualityFlag(code=flag.code, message=flag.message, severity=severity)
 
 
-def _preprocessing(manifest: pb.Manifest, planes: tuple[Plane, ...]) -> Preprocessing:
+def _preprocessing(manifest: pb.Manifest, planes: tuple[Reading, ...]) -> Preprocessing:
     resized = manifest.in_plane_mode == pb.IN_PLANE_MODE_RESIZE
     intensity = manifest.intensity
     return Preprocessing(

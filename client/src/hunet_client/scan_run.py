@@ -64,11 +64,14 @@ class ScanRun:
         route: Route,
         progress: PlaneProgress,
         slice_plane: pb.SlicePlane.ValueType = pb.SLICE_PLANE_UNSPECIFIED,
+        mirrored: bool = False,
     ) -> None:
         self._source = source
         self._route = route
         self._progress = progress
         self._slice_plane = slice_plane
+        # The model is shown each slice with its columns reversed.
+        self._columns = slice(None, None, -1 if mirrored else 1)
         self._manifest: pb.Manifest | None = None
         self._ledger = SliceLedger(0)
         self._model: Model | None = None
@@ -137,16 +140,17 @@ class ScanRun:
         route = self._route
         async with incoming:
             async for batch in incoming:
+                values = np.ascontiguousarray(batch.values[:, :, self._columns])
                 async for attempt in retrying(route.retry, route.deadline):
                     with attempt, span("infer", SpanKind.CLIENT, first_slice=batch.first, slices=len(batch)):
                         probability, model = await route.inference.infer(
                             route.model,
-                            batch.values,
+                            values,
                             priority=route.priority,
                             timeout_s=route.deadline.remaining_s(),
                         )
                 self._note_model(model)
-                self._ledger.add_prediction(batch.first, probability)
+                self._ledger.add_prediction(batch.first, probability[:, :, self._columns])
                 assert self._manifest is not None
                 self._progress(self._ledger.predicted_count, self._manifest)
 

@@ -40,7 +40,7 @@ from hunet_client.notice import RESEARCH_USE_ONLY
 @click.option(
     "--single-plane",
     is_flag=True,
-    help="Read thin slices in one plane instead of three: a third of the time, more false marks.",
+    help="Read thin slices in one plane instead of three, thick ones once instead of twice: faster, more false marks.",
 )
 @click.option("--probability", is_flag=True, help="Write probability.nii.gz as well.")
 @click.option("--urgent", is_flag=True, help="Overtake routine scans in Triton's queue.")

@@ -8,8 +8,8 @@ import numpy as np
 from hunet_protocol.v1 import preprocess_pb2 as pb
 from numpy.typing import NDArray
 
-from hunet_client.display import Plane
 from hunet_client.lesions import LesionSet
+from hunet_client.planes import Reading
 from hunet_client.transport import Model
 
 
@@ -26,7 +26,7 @@ class Segmentation:
     probability: NDArray[np.float32]
     lesions: LesionSet
     manifest: pb.Manifest
-    planes: tuple[Plane, ...]
+    planes: tuple[Reading, ...]
     model: Model
     elapsed_s: float
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, LesionSet, find_lesions
-from hunet_client.planes import further_planes
+from hunet_client.planes import Reading, further_readings, is_mirrored, plane_of
 from numpy.typing import NDArray
 from preprocess_service.pipeline import (
     Manifest,
@@ -68,9 +68,12 @@ def segment_scan(
     model = InferenceForm(network, precision or native_precision())
     probability, manifest = _predict_plane(model, scan, SlicePlane.AUTO, batch_slices)
     slice_axis = manifest.geometry.slice_axis
-    others = () if single_plane else further_planes(scan.affine, scan.spacing_mm, slice_axis)
-    for plane in others:
-        probability += _predict_plane(model, scan, SlicePlane(plane), batch_slices)[0]
+    others: tuple[Reading, ...] = ()
+    if not single_plane:
+        others = further_readings(scan.affine, scan.spacing_mm, slice_axis)
+    for reading in others:
+        plane = SlicePlane(plane_of(reading))
+        probability += _predict_plane(model, scan, plane, batch_slices, mirrored=is_mirrored(reading))[0]
     if others:
         probability /= np.float32(1 + len(others))
     lesions = find_lesions(probability, scan.affine, scan.spacing_mm, threshold=threshold, min_lesion_ml=min_lesion_ml)
@@ -78,12 +81,15 @@ def segment_scan(
 
 
 def _predict_plane(
-    model: nn.Module, scan: Scan, plane: SlicePlane, batch_slices: int
+    model: nn.Module, scan: Scan, plane: SlicePlane, batch_slices: int, *, mirrored: bool = False
 ) -> tuple[NDArray[np.float32], Manifest]:
     prepared = prepare_scan(scan, PrepareOptions(slice_plane=plane))
     count = prepared.manifest.geometry.slice_count
-    predictions = (
-        (first, predict_slices(model, prepared.slices(first, min(batch_slices, count - first))))
-        for first in range(0, count, batch_slices)
-    )
+    columns = slice(None, None, -1 if mirrored else 1)
+
+    def predict(first: int) -> NDArray[np.float32]:
+        slices = prepared.slices(first, min(batch_slices, count - first))
+        return predict_slices(model, np.ascontiguousarray(slices[:, :, columns]))[:, :, columns]
+
+    predictions = ((first, predict(first)) for first in range(0, count, batch_slices))
     return restore_volume(prepared.manifest, predictions), prepared.manifest

@@ -21,7 +21,7 @@ export function scanPanel(reported) {
     facts([
       ["Model", `${model.name} ${model.version}`],
       ["Weights", code(model.weights_sha256)],
-      ["Read", preprocessing.planes.join(", ")],
+      ["Read", preprocessing.planes.join(", ").replaceAll("_", " ")],
       ["Marked", `probability ${share(postprocessing.threshold)} or more, ${postprocessing.min_lesion_ml} ml or more`],
     ]),
   );
