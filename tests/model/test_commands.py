@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from hunet_client.errors import HunetError, InputError, UsageError
 from mamba_hunet.checkpoint import load_checkpoint
@@ -27,6 +28,7 @@ smallest_lesion_ml = 0.01
 steps = 2
 learning_rate = 0.001
 bfloat16 = false
+initial_share = 0.0
 [batch]
 batch_size = 1
 crop = 64
@@ -138,6 +140,30 @@ def test_training_goes_on_from_a_checkpoint_and_keeps_its_history(checkpoint: Pa
     assert training["settings"]["initial_weights_sha256"] == load_checkpoint(checkpoint).sha256
     assert training["cases"] == ["north/a1", "north/a2", "south/c1"]
     assert training["patients"] == ["a", "c"]
+
+
+def test_what_a_run_delivers_keeps_the_planned_share_of_its_initial_weights(
+    checkpoint: Path, data_folder: Path, tmp_path: Path
+):
+    def delivered(share: float) -> dict[str, torch.Tensor]:
+        run = tmp_path / f"share_{share}"
+        plan = QUICK_PLAN.replace("initial_share = 0.0", f"initial_share = {share}")
+        assert run_training(data_folder, run, "--from", str(checkpoint), plan=plan).exit_code == 0
+        return load_checkpoint(run / "mamba_hunet.safetensors").model.state_dict()
+
+    initial = load_checkpoint(checkpoint).model.state_dict()
+    trained, half = delivered(0.0), delivered(0.5)
+    weight = "head.weight"
+    assert not torch.equal(trained[weight], initial[weight])
+    # Checkpoints are stored in float16.
+    torch.testing.assert_close(half[weight], (trained[weight] + initial[weight]) / 2, rtol=1e-3, atol=1e-6)
+
+
+def test_a_share_of_initial_weights_needs_initial_weights(data_folder: Path, tmp_path: Path):
+    plan = QUICK_PLAN.replace("initial_share = 0.0", "initial_share = 0.5")
+    with pytest.raises(PlanError, match="Give --from FILE"):
+        run_training(data_folder, tmp_path / "run", plan=plan)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_patient_that_the_first_weights_have_seen_cannot_be_held_out(

@@ -72,6 +72,7 @@ def train(
     from mamba_hunet.data.template import read_template
     from mamba_hunet.memory import keep_freed_memory
     from mamba_hunet.progress import progress_bars
+    from mamba_hunet.training.blend import blend
     from mamba_hunet.training.loop import check_run_folder
     from mamba_hunet.training.loop import train as run_training
     from mamba_hunet.training.planning import PlanWish, case_name
@@ -131,6 +132,8 @@ def train(
             "smallest_lesion_ml": plan.smallest_lesion_ml,
         },
     )
+    if start:
+        blend(state.average, start.model, settings.initial_share)
     save_checkpoint(output, state.average, config, torch.float16)
     console.print(f"checkpoint: {output}; smallest lesions of its plan: --min-lesion-ml {plan.smallest_lesion_ml:g}")
     console.print(RESEARCH_USE_ONLY)

@@ -13,7 +13,7 @@ from mamba_hunet.training.plan_rules import ReasonedPlan
 PLAN = Plan(
     patients=["a", "b"],
     smallest_lesion_ml=0.01,
-    training=OptimiserPlan(steps=4000, learning_rate=1e-3, bfloat16=True),
+    training=OptimiserPlan(steps=4000, learning_rate=1e-3, bfloat16=True, initial_share=0.5),
     batch=BatchPlan(
         batch_size=8,
         crop=160,
@@ -35,7 +35,11 @@ plans = st.builds(
     patients=st.lists(names, max_size=9),
     smallest_lesion_ml=st.floats(0, 10),
     training=st.builds(
-        OptimiserPlan, steps=st.integers(1, 10**6), learning_rate=st.floats(1e-8, 1), bfloat16=st.booleans()
+        OptimiserPlan,
+        steps=st.integers(1, 10**6),
+        learning_rate=st.floats(1e-8, 1),
+        bfloat16=st.booleans(),
+        initial_share=shares,
     ),
     batch=st.builds(
         BatchPlan,

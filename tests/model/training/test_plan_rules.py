@@ -155,6 +155,7 @@ def test_without_volumes_drawn_scans_stand_in_for_them(thick: CaseFingerprint):
 def test_a_trained_network_needs_half_the_steps(thick: CaseFingerprint):
     fresh, trained = plan_for(data_of(thick, 8)), plan_for(data_of(thick, 8), pretrained=True)
     assert trained.training.steps == fresh.training.steps / 2
+    assert (fresh.training.initial_share, trained.training.initial_share) == (0.0, 0.5)
     assert trained.source_weights == fresh.source_weights
     assert trained.batch == fresh.batch
 

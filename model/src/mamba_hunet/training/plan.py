@@ -27,6 +27,7 @@ class OptimiserPlan(_Part):
     steps: int = Field(ge=1, description="a whole number, 1 or more")
     learning_rate: float = Field(gt=0, le=1, description="over 0, at most 1")
     bfloat16: Switch
+    initial_share: Share
 
 
 class BatchPlan(_Part):

@@ -24,6 +24,7 @@ _SLICES_OF_A_VOLUME = 20
 _SOURCES_OF_BASE = 4
 _LESION_SLICE_SHARE_OF_BASE = 0.55
 _LONGEST_RUN = 4
+_INITIAL_SHARE = 0.5
 _LARGEST_BATCH = 32
 # Measured: a step of Mamba-HUNet takes 4 to 5 KB for each pixel of the batch.
 _BYTES_PER_PIXEL = 5 * 1024
@@ -83,6 +84,7 @@ def make_plan(fingerprint: Fingerprint, circumstances: Circumstances) -> Reasone
             "steps": choose_steps(plenty, circumstances.pretrained),
             "learning_rate": choose_learning_rate(batch_size.value, circumstances),
             "bfloat16": choose_bfloat16(machine),
+            "initial_share": choose_initial_share(plenty, circumstances.pretrained),
         },
         "batch": {
             "batch_size": batch_size,
@@ -191,6 +193,17 @@ def choose_bfloat16(machine: Machine) -> Choice[bool]:
     """Training runs on the processor, so the processor decides."""
     multiplies = "multiplies" if machine.native_bfloat16 else "does not multiply"
     return Choice(machine.native_bfloat16, f"this processor {multiplies} bfloat16 natively")
+
+
+def choose_initial_share(plenty: _Plenty, pretrained: bool) -> Choice[float]:
+    """Few patients teach their scanners and their raters; what was known before of others is worth as much.
+
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+    """
+    if not pretrained:
+        return Choice(0.0, "fresh weights know nothing")
+    share = round(_INITIAL_SHARE * plenty.need, 2)
+    return Choice(share, "of the weights before in those delivered: " + plenty.reason(_INITIAL_SHARE, "less"))
 
 
 def choose_lesion_share(fingerprint: Fingerprint) -> Choice[float]:

@@ -48,6 +48,9 @@ def settle_plan(
         check_plan(plan, str(file), split.cases, split.held_out, wanted.model_name)
         if all(case_name(case) in plan.excluded_cases for case in split.training):
             raise PlanError(str(file), "excludes every case that is not held out", "Delete entries of excluded")
+        if plan.training.initial_share and not wanted.pretrained:
+            what = "keeps a share of initial weights, and there are none"
+            raise PlanError(str(file), what, "Give --from FILE, or set training.initial_share = 0.0")
         return SettledPlan(plan, text)
     task = bars.add_task("looking at scans", total=len(split.training), loss="")
     new = plan_training(split.training, wanted, lambda _case: bars.advance(task))

@@ -20,6 +20,7 @@ class TrainingSettings:
         clip_norm: largest gradient norm.
         bfloat16: autocast to bfloat16; pays only on processors that multiply it natively.
         seed: of weights, batches and dropout.
+        initial_share: share of the initial weights in what the run delivers; the rest is the average's.
         initial_weights_sha256: digest of the checkpoint that the run goes on from; empty for fresh weights.
         cases_sha256: digest of the names of the cases that are trained on, so that no run takes up others halfway.
         batch: how batches are drawn.
@@ -38,6 +39,7 @@ class TrainingSettings:
     clip_norm: float = 1.0
     bfloat16: bool = False
     seed: int = 0
+    initial_share: float = 0.0
     initial_weights_sha256: str = ""
     cases_sha256: str = ""
     batch: BatchSettings = field(default_factory=BatchSettings)
