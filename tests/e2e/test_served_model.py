@@ -203,9 +203,11 @@ def test_a_full_queue_refuses_at_once_and_the_server_goes_on(client, slices_of):
 
 def test_a_request_that_waited_too_long_is_refused(client, slices_of):
     crowd = Crowd(client)
-    for seed in range(8):
-        crowd.send(slices_of(4, seed))
-    impatient = crowd.send(slices_of(1), timeout=1000)  # microseconds
+    # All made before the first is sent: the crowd must not have been served when the impatient one comes.
+    before, alone = [slices_of(4, seed) for seed in range(8)], slices_of(1)
+    for slices in before:
+        crowd.send(slices)
+    impatient = crowd.send(alone, timeout=1000)  # microseconds
     results = dict(crowd.finished())
     assert isinstance(results[impatient], InferenceServerException)
     assert "timeout" in results[impatient].message().lower()

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from mamba_hunet.networks import create_model
 from mamba_hunet.networks.base import SegmentationNetwork
 from mamba_hunet.networks.inference_form import InferenceForm
 from mamba_hunet.precision import Precision
@@ -70,3 +71,14 @@ def test_no_batch_normalisation_is_left_where_a_convolution_comes_before_it(smal
         )
 
     assert not follows_a_convolution(InferenceForm(small))
+
+
+@torch.inference_mode()
+def test_a_slice_has_the_same_answer_to_the_bit_in_a_batch_of_any_size():
+    torch.manual_seed(4)
+    form = InferenceForm(create_model("mamba_hunet"), Precision.BFLOAT16)
+    slices = 2 * torch.randn(6, 1, 256, 256)
+    alone = torch.cat([form(one[None]) for one in slices])
+    for size in (2, 3, 6):
+        together = torch.cat([form(batch) for batch in slices.split(size)])
+        assert torch.equal(together, alone), f"batches of {size}"

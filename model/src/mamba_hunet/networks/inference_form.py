@@ -10,6 +10,8 @@ from mamba_hunet.networks.fat import without_fat
 from mamba_hunet.precision import Precision
 
 _MULTIPLYING = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+# From so many features on, oneDNN cuts a bfloat16 sum on AMX into parts by how many rows there are.
+_LONG_SUM = 512
 
 
 class InferenceForm(nn.Module):
@@ -32,6 +34,7 @@ class InferenceForm(nn.Module):
             for module in self.network.modules():
                 if isinstance(module, _MULTIPLYING):
                     module.to(torch.bfloat16)
+            _map_slices_apart(self.network)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, slices: Tensor) -> Tensor:
@@ -39,6 +42,34 @@ class InferenceForm(nn.Module):
         with torch.autocast("cpu", torch.bfloat16, enabled=self.precision is Precision.BFLOAT16):
             logits = self.network(slices)
         return without_fat(logits.float().contiguous(), slices)
+
+
+class _LinearSliceBySlice(nn.Module):
+    """A linear map that gives a slice the same answer to the bit, whichever slices are in its batch.
+
+    Shapes:
+        (batch, ..., in_features) -> (batch, ..., out_features).
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, in_features = x.shape[0], x.shape[-1]
+        matrices = self.weight.t().expand(batch, -1, -1)
+        mapped = torch.bmm(x.reshape(batch, -1, in_features), matrices)
+        if self.bias is not None:
+            mapped = mapped + self.bias
+        return mapped.reshape(*x.shape[:-1], -1)
+
+
+def _map_slices_apart(network: nn.Module) -> None:
+    """Puts `_LinearSliceBySlice` in place of every linear map of long sums."""
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.Linear) and child.in_features >= _LONG_SUM:
+                setattr(parent, name, _LinearSliceBySlice(child))
 
 
 def _fold_batch_norms(network: nn.Module) -> None:

@@ -67,7 +67,7 @@ class SegmentOptions(_message.Message):
     min_lesion_ml: _builtins.float
     """lesions smaller than this many millilitres are dropped"""
     single_plane: _builtins.bool
-    """thin slices in one plane instead of three"""
+    """read once: not in three planes, not mirrored"""
     urgent: _builtins.bool
     """overtakes routine scans"""
     probability: _builtins.bool
