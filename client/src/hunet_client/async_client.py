@@ -93,8 +93,8 @@ class AsyncSegmentationClient:
         the second time mirrored, and averaged; `single_plane` reads it once. Urgent scans overtake routine ones in
         Triton's queue. `progress(slices_done, slices_total)` is called in the event loop after every batch. After
         `deadline_s` seconds (by default `settings.timeouts.scan_s`) all work on the scan is cancelled, here and in the
-        services.
-        `file_name` is what errors and the report call a NIfTI file or bytes; DICOM on disk goes by its series' UID.
+        services. `file_name` is what errors and the report call a NIfTI file or bytes; DICOM on disk goes by its
+        series' UID.
 
         Raises the errors of `hunet_client.errors`: InputError, ServiceError, UsageError, ResponseError.
         """

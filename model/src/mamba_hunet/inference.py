@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from hunet_client.lesions import DEFAULT_MIN_LESION_ML, LesionSet, find_lesions
-from hunet_client.planes import Reading, further_readings, is_mirrored, plane_of
+from hunet_client.planes import further_readings, is_mirrored, plane_of
 from numpy.typing import NDArray
 from preprocess_service.pipeline import (
     Manifest,
@@ -57,7 +57,7 @@ def segment_scan(
         path: the scan.
         threshold: lesion probability from which a voxel counts.
         min_lesion_ml: smaller lesions are dropped.
-        single_plane: read thin slices in their own plane only.
+        single_plane: read the scan once, in its own plane.
         batch_slices: slices in one network call.
         precision: that the network computes in; by default what `hunet export` takes on this machine.
 
@@ -68,9 +68,7 @@ def segment_scan(
     model = InferenceForm(network, precision or native_precision())
     probability, manifest = _predict_plane(model, scan, SlicePlane.AUTO, batch_slices)
     slice_axis = manifest.geometry.slice_axis
-    others: tuple[Reading, ...] = ()
-    if not single_plane:
-        others = further_readings(scan.affine, scan.spacing_mm, slice_axis)
+    others = () if single_plane else further_readings(scan.affine, scan.spacing_mm, slice_axis)
     for reading in others:
         plane = SlicePlane(plane_of(reading))
         probability += _predict_plane(model, scan, plane, batch_slices, mirrored=is_mirrored(reading))[0]

@@ -172,7 +172,7 @@ def _paint_plexus_and_flow(signal: Volume, tissue: Tissue, rng: Generator) -> Vo
 
 
 def _paint_lesions(signal: Volume, share: Volume, tissue: Tissue, rng: Generator) -> Volume:
-    """Brightens lesions, unevenly, and leaves faint unlabelled haze around them.
+    """Brightens lesions, unevenly, and leaves unlabelled haze around them.
 
     Contrast is drawn in units of how far healthy tissue spreads: on real FLAIRs half of the lesion voxels lie between
     1.0 and 1.7 times as far above the median as tissue's 95th percentile does.
